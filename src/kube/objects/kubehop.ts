@@ -1,0 +1,107 @@
+import type { KubeObject } from './meta.ts'
+
+/** kubehop.dev/v1alpha1: what a dump can't say about the network that carries the nodes. */
+export interface Underlay extends KubeObject {
+  readonly kind: 'Underlay'
+  readonly spec: UnderlaySpec
+}
+
+export interface UnderlaySpec {
+  /** L2 segments. Default: one per subnet that node addresses suggest (/24, /64). */
+  readonly segments?: readonly UnderlaySegment[]
+  /** Routers between segments. Default: one that joins them all. */
+  readonly routers?: readonly UnderlayRouter[]
+  /** Hosts outside the cluster. The first is `external`. */
+  readonly hosts?: readonly UnderlayHost[]
+}
+
+export interface UnderlaySegment {
+  readonly name: string
+  readonly cidr?: string
+  readonly cidrs?: readonly string[]
+  /** Nodes by name; a node without an entry joins the segment whose prefix holds its address. */
+  readonly nodes?: readonly string[]
+  readonly mtu?: number
+  /** What the segment's switches drop: `udp/8472`, `proto/4`. */
+  readonly blocks?: readonly string[]
+}
+
+export interface UnderlayRouter {
+  readonly name: string
+  /** Address per segment; default the first address of each segment's prefix. */
+  readonly addresses?: Readonly<Record<string, string>>
+  readonly segments?: readonly string[]
+  readonly routes?: readonly { readonly to: string; readonly via: string }[]
+}
+
+export interface UnderlayHost {
+  readonly name: string
+  readonly segment?: string
+  readonly address: string
+  /** Ports that something listens on: `tcp/443`. */
+  readonly listens?: readonly string[]
+}
+
+/** kubehop.dev/v1alpha1: artefacts of one node in native text, merged over what is rendered or in its place. */
+export interface NodeState extends KubeObject {
+  readonly kind: 'NodeState'
+  readonly spec: NodeStateSpec
+}
+
+export interface NodeStateSpec {
+  /** The node. Default: metadata.name. */
+  readonly node?: string
+  /** `merge` (default) adds to what is rendered, `replace` takes its place, for each artefact given below. */
+  readonly mode?: 'merge' | 'replace'
+  /** Lines of `sysctl -a`: `net.ipv4.ip_forward = 0`. */
+  readonly sysctl?: string
+  /** iptables-save text; with `merge` as `iptables-restore --noflush` would take it. */
+  readonly iptables?: string
+  readonly ip6tables?: string
+  readonly routes?: string
+  readonly rules?: string
+  readonly neighbours?: string
+  readonly fdb?: string
+  readonly links?: string
+  readonly addresses?: string
+  readonly conntrack?: string
+  /** Entries to take away, in the same native text. */
+  readonly remove?: {
+    readonly routes?: string
+    readonly neighbours?: string
+    readonly fdb?: string
+    readonly iptables?: string
+  }
+}
+
+/** kubehop.dev/v1alpha1: assertions about connections. */
+export interface Expectation extends KubeObject {
+  readonly kind: 'Expectation'
+  readonly spec: { readonly expect: readonly ExpectedConnection[] }
+}
+
+export interface ExpectedConnection {
+  readonly name?: string
+  readonly from: string
+  readonly to: string
+  readonly protocol?: 'tcp' | 'udp' | 'sctp' | 'icmp'
+  readonly backend?: string | number
+  readonly seed?: number
+  readonly verdict: string
+  readonly reason?: string
+  readonly place?: {
+    readonly node?: string
+    readonly hook?: string
+    readonly table?: string
+    readonly chain?: string
+    readonly device?: string
+  }
+  readonly backendReached?: string
+  readonly backends?: readonly string[]
+  /** The source address that the server sees. */
+  readonly sourceSeen?: string
+  /** The address that the client sees as its peer. */
+  readonly peerSeen?: string
+  /** Hops that must be passed, in this order: `node-a PREROUTING`, `node-a flannel.1`, `pod shop/web-1`. */
+  readonly passes?: readonly string[]
+}

@@ -1,0 +1,26 @@
+import type { AddressType } from '../../artefact/iptables/rule.ts'
+import type { DeviceName } from '../../artefact/link.ts'
+import type { Ip } from '../../net/ip.ts'
+import type { Chance, Clock } from '../chance.ts'
+import type { Emit } from '../emit.ts'
+import type { ConntrackEvent, DropEvent, NetfilterEvent } from '../event.ts'
+
+/** What a hook needs of the namespace around it, for one packet. */
+export interface NetfilterContext {
+  readonly emit: Emit<NetfilterEvent | ConntrackEvent | DropEvent>
+  readonly chance: Chance
+  readonly clock: Clock
+  /** Tell of rules that did not match as well. */
+  readonly everyRule: boolean
+  /** A frame inside a bridge, lent to the IP hooks by br_netfilter. */
+  readonly bridged: boolean
+  /** inet_addr_type (net/ipv4/fib_frontend.c); with a device, only what that device's addresses make. */
+  addressType(ip: Ip, device?: DeviceName): AddressType
+  /** inet_select_addr (net/ipv4/devinet.c): what MASQUERADE takes as source on this device towards this nexthop. */
+  sourceAddress(device: DeviceName, nexthop: Ip): Ip | undefined
+  /** The routing decision's nexthop for the packet in hand; its destination where there is none. */
+  readonly nexthop: Ip | undefined
+  /** Whether the route back to the source passes (`-m rpfilter`). */
+  reversePath(loose: boolean): boolean
+  sysctl(key: string): string | undefined
+}

@@ -1,0 +1,65 @@
+import { type Frame, type IcmpMessage, type IpPacket, type IpPayload, packetFamily } from './packet.ts'
+
+const ethernetHeader = 14
+const arpBody = 28
+
+/** Bytes of the whole IP packet, header included: what an MTU is compared with. */
+export function packetLength(packet: IpPacket): number {
+  return ipHeaderLength(packet) + payloadLength(packet.payload)
+}
+
+/** IPv6 fragments carry an 8-byte extension header (RFC 8200, 4.5). */
+export function ipHeaderLength(packet: IpPacket): number {
+  if (packetFamily(packet) === 'ipv4') return 20
+  return packet.payload.kind === 'fragment' ? 48 : 40
+}
+
+/** Bytes of an Ethernet frame without preamble, padding and checksum. */
+export function frameLength(frame: Frame): number {
+  return ethernetHeader + (frame.payload.kind === 'arp' ? arpBody : packetLength(frame.payload.packet))
+}
+
+export function payloadLength(payload: IpPayload): number {
+  switch (payload.kind) {
+    case 'tcp':
+      return 20 + payload.options + payload.data
+    case 'udp':
+      if (payload.vxlan) return 8 + 8 + frameLength(payload.vxlan.inner)
+      return 8 + (payload.tunnelled ? packetLength(payload.tunnelled) : payload.data)
+    case 'sctp':
+      // Common header and one chunk header; INIT and INIT ACK carry 16 fixed bytes (RFC 9260), DATA 12.
+      return 12 + 4 + (payload.chunk === 'abort' ? 0 : payload.chunk === 'data' ? 12 : 16) + payload.data
+    case 'icmp':
+      return icmpLength(payload.message)
+    case 'ipip':
+      return packetLength(payload.inner)
+    case 'fragment':
+      return payload.length
+    case 'other':
+      return payload.data
+  }
+}
+
+function icmpLength(message: IcmpMessage): number {
+  switch (message.kind) {
+    case 'echo-request':
+    case 'echo-reply':
+      return 8 + message.data
+    case 'error':
+    case 'redirect':
+      return 8 + quotedLength(message.quoted)
+    case 'neighbour-solicitation':
+      return 24 + (message.sourceMac ? 8 : 0)
+    case 'neighbour-advertisement':
+      return 32
+  }
+}
+
+/**
+ * Bytes of the offending packet that Linux quotes: as much as fits in 576 bytes of IPv4 (net/ipv4/icmp.c, icmp_send),
+ * in 1280 of IPv6 (net/ipv6/icmp.c).
+ */
+function quotedLength(quoted: IpPacket): number {
+  const room = packetFamily(quoted) === 'ipv4' ? 576 - 20 - 8 : 1280 - 40 - 8
+  return Math.min(packetLength(quoted), room)
+}
