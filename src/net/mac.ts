@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Branded } from './ip.ts'
 
 /** An Ethernet address, lower case with colons. Only `parseMac` and `macAt` make one. */
@@ -25,3 +26,12 @@ export const zeroMac = '00:00:00:00:00:00' as Mac
 
 /** Group bit of the first octet (IEEE 802): broadcast or multicast. */
 export const isGroupMac = (mac: Mac): boolean => (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1
+
+/**
+ * A locally administered unicast address that depends on `seed` alone: what the kernel would draw at random must be the
+ * same in every run here.
+ */
+export function stableMac(seed: string): Mac {
+  const [first = 0, ...rest] = createHash('sha256').update(seed).digest().subarray(0, 6)
+  return macAt([(first & 0xfc) | 0x02, ...rest])
+}

@@ -1,0 +1,65 @@
+import type { DeviceName } from '../artefact/link.ts'
+import type { NetnsState } from '../artefact/netns.ts'
+import type { Branded } from '../net/ip.ts'
+
+/** Names one network namespace of the whole cluster: `node-a`, `shop/cart-6f`, `external`, `switch lan`. */
+export type NetnsId = Branded<string, 'NetnsId'>
+
+export type MachineKind = 'node' | 'pod' | 'host' | 'router' | 'switch'
+
+/** One network namespace and what it stands for. */
+export interface Machine {
+  readonly id: NetnsId
+  readonly kind: MachineKind
+  readonly name: string
+  /** Of a pod. */
+  readonly namespace?: string
+  /** The node that a pod runs on; the node itself for a node. */
+  readonly node?: string
+  /** What is programmed into it. Worked out when first asked for: a trace visits few of many. */
+  readonly state: () => NetnsState
+}
+
+/** One end of a cable. */
+export interface Port {
+  readonly netns: NetnsId
+  readonly device: DeviceName
+}
+
+export interface Wire {
+  readonly a: Port
+  readonly b: Port
+}
+
+export const nodeNetns = (node: string): NetnsId => node as NetnsId
+export const podNetns = (namespace: string, name: string): NetnsId => `${namespace}/${name}` as NetnsId
+export const hostNetns = (name: string): NetnsId => `host ${name}` as NetnsId
+export const routerNetns = (name: string): NetnsId => `router ${name}` as NetnsId
+export const switchNetns = (segment: string): NetnsId => `switch ${segment}` as NetnsId
+
+/** Both directions of every cable. */
+export class Cabling {
+  readonly #peers = new Map<string, Port>()
+
+  constructor(wires: readonly Wire[]) {
+    for (const { a, b } of wires) {
+      this.#peers.set(key(a), b)
+      this.#peers.set(key(b), a)
+    }
+  }
+
+  /** What is at the other end; undefined for a device without a cable. */
+  peerOf(port: Port): Port | undefined {
+    return this.#peers.get(key(port))
+  }
+}
+
+const key = (port: Port): string => `${port.netns} ${port.device}`
+
+export function memoize<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}
