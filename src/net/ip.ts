@@ -65,6 +65,20 @@ export function ipv6Groups(ip: Ip): readonly number[] {
   return [...left, ...new Array<number>(8 - left.length - right.length).fill(0), ...right]
 }
 
+/** The bytes of the wire: 4 or 16. */
+export function ipOctets(ip: Ip): readonly number[] {
+  if (familyOf(ip) === 'ipv6') return ipv6Groups(ip).flatMap((group) => [group >>> 8, group & 0xff])
+  const n = ipv4ToUint32(ip)
+  return [n >>> 24, (n >>> 16) & 0xff, (n >>> 8) & 0xff, n & 0xff]
+}
+
+/** From 4 or 16 bytes of the wire. Throws RangeError on any other number. */
+export function ipFromOctets(octets: ArrayLike<number>): Ip {
+  if (octets.length !== 4 && octets.length !== 16) throw new RangeError(`${octets.length} bytes are no IP address`)
+  if (octets.length === 4) return Array.from(octets).join('.') as Ip
+  return formatIpv6(Array.from({ length: 8 }, (_, i) => ((octets[2 * i] ?? 0) << 8) | (octets[2 * i + 1] ?? 0)))
+}
+
 export function compareIps(a: Ip, b: Ip): number {
   if (familyOf(a) !== familyOf(b)) return familyOf(a) === 'ipv4' ? -1 : 1
   const [x, y] = [ipToBigInt(a), ipToBigInt(b)]
@@ -82,9 +96,9 @@ function canonicalIpv6(text: string): Ip | undefined {
   const lastColon = text.lastIndexOf(':')
   const dotted = text.slice(lastColon + 1)
   if (dotted.includes('.') && !isIpv4(dotted)) return undefined
-  if (!IPCIDR.isValidAddress(text)) return undefined
+  // ip-cidr does not count the groups before dotted octets, so it is asked about groups alone.
   const plain = dotted.includes('.') ? text.slice(0, lastColon + 1) + dottedToGroups(dotted as Ip) : text
-  return formatIpv6(ipv6Groups(plain as Ip))
+  return IPCIDR.isValidAddress(plain) ? formatIpv6(ipv6Groups(plain as Ip)) : undefined
 }
 
 function dottedToGroups(ip: Ip): string {

@@ -5,12 +5,13 @@ export type Protocol = TransportProtocol | 'icmp' | 'icmpv6'
 export const isTransportProtocol = (text: string): text is TransportProtocol =>
   text === 'tcp' || text === 'udp' || text === 'sctp'
 
-/** IANA protocol numbers of the protocols that have a name in iptables-save (/etc/protocols). */
+/** IANA protocol numbers of the protocols that kubehop names. The names are its own: /etc/protocols calls 4 `ipencap`. */
 export const protocolNumbers = {
   icmp: 1,
   ipip: 4,
   tcp: 6,
   udp: 17,
+  ipv6: 41,
   gre: 47,
   esp: 50,
   ah: 51,

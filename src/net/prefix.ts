@@ -104,6 +104,8 @@ function parseLength(text: string, ip: Ip): number | undefined {
 }
 
 function maskLength(mask: string): number | undefined {
+  // netmask refuses the mask of everything.
+  if (mask === '0.0.0.0') return 0
   try {
     return new Netmask(`0.0.0.0/${mask}`).bitmask
   } catch {

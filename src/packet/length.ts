@@ -1,4 +1,6 @@
+import { familyOf } from '../net/ip.ts'
 import { type Frame, type IcmpMessage, type IpPacket, type IpPayload, packetFamily } from './packet.ts'
+import { padTo4, sctpChunk } from './wire.ts'
 
 const ethernetHeader = 14
 const arpBody = 28
@@ -27,8 +29,8 @@ export function payloadLength(payload: IpPayload): number {
       if (payload.vxlan) return 8 + 8 + frameLength(payload.vxlan.inner)
       return 8 + (payload.tunnelled ? packetLength(payload.tunnelled) : payload.data)
     case 'sctp':
-      // Common header and one chunk header; INIT and INIT ACK carry 16 fixed bytes (RFC 9260), DATA 12.
-      return 12 + 4 + (payload.chunk === 'abort' ? 0 : payload.chunk === 'data' ? 12 : 16) + payload.data
+      // Common header and one chunk, padded.
+      return 12 + 4 + padTo4(sctpChunk[payload.chunk].fixed + payload.data)
     case 'icmp':
       return icmpLength(payload.message)
     case 'ipip':
@@ -40,14 +42,17 @@ export function payloadLength(payload: IpPayload): number {
   }
 }
 
-function icmpLength(message: IcmpMessage): number {
+export function icmpLength(message: IcmpMessage): number {
   switch (message.kind) {
     case 'echo-request':
     case 'echo-reply':
       return 8 + message.data
     case 'error':
-    case 'redirect':
       return 8 + quotedLength(message.quoted)
+    case 'redirect':
+      return familyOf(message.gateway) === 'ipv4'
+        ? 8 + quotedLength(message.quoted)
+        : 40 + redirectedHeaderLength(message.quoted)
     case 'neighbour-solicitation':
       return 24 + (message.sourceMac ? 8 : 0)
     case 'neighbour-advertisement':
@@ -59,7 +64,12 @@ function icmpLength(message: IcmpMessage): number {
  * Bytes of the offending packet that Linux quotes: as much as fits in 576 bytes of IPv4 (net/ipv4/icmp.c, icmp_send),
  * in 1280 of IPv6 (net/ipv6/icmp.c).
  */
-function quotedLength(quoted: IpPacket): number {
+export function quotedLength(quoted: IpPacket): number {
   const room = packetFamily(quoted) === 'ipv4' ? 576 - 20 - 8 : 1280 - 40 - 8
   return Math.min(packetLength(quoted), room)
+}
+
+/** The option of an ICMPv6 redirect: 8 bytes and the packet, in multiples of 8, within 1280 (net/ipv6/ndisc.c). */
+function redirectedHeaderLength(quoted: IpPacket): number {
+  return Math.min(8 + packetLength(quoted), 1280 - 40 - 40) & ~7
 }

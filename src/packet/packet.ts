@@ -108,7 +108,7 @@ export interface IcmpError {
   readonly quoted: IpPacket
 }
 
-/** IP in IP (RFC 2003), protocol 4. */
+/** IP in IP: protocol 4 (RFC 2003), or 41 around IPv6 (RFC 4213). */
 export interface Ipip {
   readonly kind: 'ipip'
   readonly inner: IpPacket
@@ -144,10 +144,11 @@ export function protocolNumber(packet: IpPacket): number {
       return protocolNumber(payload.whole)
     case 'other':
       return payload.protocol
+    case 'ipip':
+      return packetFamily(payload.inner) === 'ipv4' ? protocolNumbers.ipip : protocolNumbers.ipv6
     case 'tcp':
     case 'udp':
     case 'sctp':
-    case 'ipip':
       return protocolNumbers[payload.kind]
   }
 }
