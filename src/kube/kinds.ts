@@ -36,6 +36,21 @@ export const knownResources: Readonly<Record<KnownKind, ResourceType>> = {
   Job: resource('Job', 'batch', 'jobs', '', true),
   CronJob: resource('CronJob', 'batch', 'cronjobs', 'cj', true),
   NetworkPolicy: resource('NetworkPolicy', 'networking.k8s.io', 'networkpolicies', 'netpol', true),
+  AdminNetworkPolicy: resource('AdminNetworkPolicy', 'policy.networking.k8s.io', 'adminnetworkpolicies', 'anp', false),
+  BaselineAdminNetworkPolicy: resource(
+    'BaselineAdminNetworkPolicy',
+    'policy.networking.k8s.io',
+    'baselineadminnetworkpolicies',
+    'banp',
+    false,
+  ),
+  ClusterNetworkPolicy: resource(
+    'ClusterNetworkPolicy',
+    'policy.networking.k8s.io',
+    'clusternetworkpolicies',
+    '',
+    false,
+  ),
   Underlay: resource('Underlay', 'kubehop.dev', 'underlays', '', false),
   NodeState: resource('NodeState', 'kubehop.dev', 'nodestates', '', false),
   Expectation: resource('Expectation', 'kubehop.dev', 'expectations', '', false),
@@ -84,9 +99,6 @@ const otherResources: readonly ResourceType[] = [
   resource('StorageClass', 'storage.k8s.io', 'storageclasses', 'sc', false),
   resource('PriorityClass', 'scheduling.k8s.io', 'priorityclasses', 'pc', false),
   resource('CustomResourceDefinition', 'apiextensions.k8s.io', 'customresourcedefinitions', 'crd crds', false),
-  resource('AdminNetworkPolicy', 'policy.networking.k8s.io', 'adminnetworkpolicies', 'anp', false),
-  resource('BaselineAdminNetworkPolicy', 'policy.networking.k8s.io', 'baselineadminnetworkpolicies', 'banp', false),
-  resource('ClusterNetworkPolicy', 'policy.networking.k8s.io', 'clusternetworkpolicies', '', false),
   // The extension API that GKE, EKS and older clusters still hand out.
   resource('Ingress', 'extensions', 'ingresses', '', true),
 ]

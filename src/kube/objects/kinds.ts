@@ -1,3 +1,4 @@
+import type { AdminNetworkPolicy, BaselineAdminNetworkPolicy, ClusterNetworkPolicy } from './admin-network-policy.ts'
 import type { Expectation, NodeState, Underlay } from './kubehop.ts'
 import type { KubeObject } from './meta.ts'
 import type { NetworkPolicy } from './network-policy.ts'
@@ -23,6 +24,9 @@ export interface Kinds {
   readonly Job: Job
   readonly CronJob: CronJob
   readonly NetworkPolicy: NetworkPolicy
+  readonly AdminNetworkPolicy: AdminNetworkPolicy
+  readonly BaselineAdminNetworkPolicy: BaselineAdminNetworkPolicy
+  readonly ClusterNetworkPolicy: ClusterNetworkPolicy
   readonly Underlay: Underlay
   readonly NodeState: NodeState
   readonly Expectation: Expectation
