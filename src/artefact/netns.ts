@@ -14,6 +14,8 @@ export interface Address extends InterfaceAddress {
   readonly scope: 'global' | 'link' | 'host'
   /** Directed broadcast, present where it was set (`brd +`). */
   readonly broadcast?: Ip
+  /** `noprefixroute`: the kernel makes no connected route from it. */
+  readonly noPrefixRoute?: boolean
   readonly origin?: Origin
 }
 

@@ -2,8 +2,9 @@ import type { IptablesEdit } from '../artefact/iptables/edit.ts'
 import type { DeviceName } from '../artefact/link.ts'
 import type { NetnsAdditions, NetnsState } from '../artefact/netns.ts'
 import type { ObjectRef } from '../kube/objects/meta.ts'
-import type { Family } from '../net/ip.ts'
-import type { InterfaceAddress } from '../net/prefix.ts'
+import type { Family, Ip } from '../net/ip.ts'
+import type { InterfaceAddress, Prefix } from '../net/prefix.ts'
+import type { NetworkProblem } from './problem.ts'
 
 /** The device by which a node reaches the others, as the underlay gives it. */
 export interface Uplink {
@@ -17,6 +18,26 @@ export interface NodeNetwork {
   readonly additions: NetnsAdditions
   /** In the order in which the agents make them. */
   readonly edits: Readonly<Record<Family, readonly IptablesEdit[]>>
+  /** What user-space processes do with the packets of the node's TUN devices. */
+  readonly tunnels?: readonly UserTunnel[]
+  /** Chains in the form of `nft list chain`, where the agent writes nftables rules. */
+  readonly nftables?: readonly string[]
+}
+
+/** flannel's udp backend: a process reads packets from a TUN device and sends each as the payload of a UDP datagram. */
+export interface UserTunnel {
+  readonly device: DeviceName
+  /** The socket of the process. */
+  readonly local: Ip
+  readonly port: number
+  /** Searched in order; the first subnet that holds the destination is taken. */
+  readonly peers: readonly TunnelPeer[]
+}
+
+export interface TunnelPeer {
+  readonly subnet: Prefix
+  readonly address: Ip
+  readonly port: number
 }
 
 /** One pod's own namespace, and the two ends of the cable to its node. */
@@ -31,4 +52,6 @@ export interface PodWiring {
 export interface CniResult {
   readonly nodes: ReadonlyMap<string, NodeNetwork>
   readonly pods: readonly PodWiring[]
+  /** What the agents would have complained about. */
+  readonly problems?: readonly NetworkProblem[]
 }
