@@ -24,7 +24,16 @@ export interface Route {
   readonly origin?: Origin
 }
 
-export type RouteType = 'unicast' | 'local' | 'broadcast' | 'blackhole' | 'unreachable' | 'prohibit' | 'throw'
+export type RouteType =
+  | 'unicast'
+  | 'local'
+  | 'broadcast'
+  | 'anycast'
+  | 'multicast'
+  | 'blackhole'
+  | 'unreachable'
+  | 'prohibit'
+  | 'throw'
 
 /** `main`, `local`, `default`, or the number of another table in decimal. */
 export type RouteTable = string

@@ -34,7 +34,7 @@ export interface Rule {
   readonly destination?: Negatable<Prefix>
   readonly inInterface?: Negatable<string>
   readonly outInterface?: Negatable<string>
-  /** A name (`tcp`) or a number in decimal. */
+  /** As iptables-save prints it: a name of /etc/protocols (`tcp`, `ipencap`, `ipv6-icmp`), else a decimal number. */
   readonly protocol?: Negatable<string>
   /** `-f`: second and further fragments. */
   readonly fragment?: Negatable<true>
@@ -120,6 +120,8 @@ export type Match =
       readonly seconds?: number
       readonly hitcount?: number
       readonly reap?: true
+      /** The TTL must be that of the packet that made the entry. */
+      readonly rttl?: true
       readonly name: string
       readonly mask: Ip
       readonly side: 'source' | 'destination'
