@@ -1,0 +1,42 @@
+/** Deeper nesting than this is no manifest; following it would only exhaust the stack. */
+export const maxDepth = 200
+/** Values that the aliases of one document may expand to. */
+export const maxExpanded = 1_000_000
+
+export type PlainFault = 'aliases' | 'depth'
+
+/**
+ * Drops nulls as the API server does (`labels: null` is no labels), in place; in maps of texts a null is the empty text.
+ * Nulls in lists stay, for the schema to find. Walks shared parts once per use, so `limit` bounds what aliases expand to.
+ */
+export function dropNulls(root: unknown, limit = Number.POSITIVE_INFINITY): PlainFault | undefined {
+  let visited = 0
+  const walk = (value: unknown, depth: number, textMap: boolean): PlainFault | undefined => {
+    if (typeof value !== 'object' || value === null) return undefined
+    if (depth > maxDepth) return 'depth'
+    if (Array.isArray(value)) {
+      for (const item of value) {
+        if (++visited > limit) return 'aliases'
+        const fault = walk(item, depth + 1, false)
+        if (fault) return fault
+      }
+      return undefined
+    }
+    const map = value as Record<string, unknown>
+    for (const key of Object.keys(map)) {
+      if (++visited > limit) return 'aliases'
+      if (map[key] === null) {
+        if (textMap && !selectorFields.has(key)) map[key] = ''
+        else delete map[key]
+        continue
+      }
+      const fault = walk(map[key], depth + 1, textMaps.has(key))
+      if (fault) return fault
+    }
+    return undefined
+  }
+  return walk(root, 0, false)
+}
+
+const textMaps = new Set(['labels', 'annotations', 'matchLabels', 'nodeSelector', 'selector', 'data', 'stringData'])
+const selectorFields = new Set(['matchLabels', 'matchExpressions'])

@@ -1,0 +1,79 @@
+import { exactFields, integer, type JsonSchema, listOf, oneOf, text, textMap, texts } from './json-schema.ts'
+import { exactObjectWith } from './meta-schema.ts'
+
+const segment = exactFields(
+  {
+    name: text,
+    cidr: text,
+    cidrs: texts,
+    nodes: texts,
+    mtu: { type: 'integer', minimum: 68, maximum: 65535 },
+    blocks: texts,
+  },
+  'name',
+)
+
+const router = exactFields(
+  {
+    name: text,
+    addresses: textMap,
+    segments: texts,
+    routes: listOf(exactFields({ to: text, via: text }, 'to', 'via')),
+  },
+  'name',
+)
+
+const host = exactFields({ name: text, segment: text, address: text, listens: texts }, 'name', 'address')
+
+export const underlay: JsonSchema = exactObjectWith(
+  { spec: exactFields({ segments: listOf(segment), routers: listOf(router), hosts: listOf(host) }) },
+  'spec',
+)
+
+export const nodeState: JsonSchema = exactObjectWith(
+  {
+    spec: exactFields({
+      node: text,
+      mode: oneOf('merge', 'replace'),
+      sysctl: text,
+      iptables: text,
+      ip6tables: text,
+      routes: text,
+      rules: text,
+      neighbours: text,
+      fdb: text,
+      links: text,
+      addresses: text,
+      conntrack: text,
+      remove: exactFields({ routes: text, neighbours: text, fdb: text, iptables: text }),
+    }),
+  },
+  'spec',
+)
+
+const connection = exactFields(
+  {
+    name: text,
+    from: text,
+    to: text,
+    protocol: oneOf('tcp', 'udp', 'sctp', 'icmp'),
+    backend: { type: ['integer', 'string'] },
+    seed: integer,
+    verdict: text,
+    reason: text,
+    place: exactFields({ node: text, hook: text, table: text, chain: text, device: text }),
+    backendReached: text,
+    backends: texts,
+    sourceSeen: text,
+    peerSeen: text,
+    passes: texts,
+  },
+  'from',
+  'to',
+  'verdict',
+)
+
+export const expectation: JsonSchema = exactObjectWith(
+  { spec: exactFields({ expect: listOf(connection) }, 'expect') },
+  'spec',
+)
