@@ -91,4 +91,5 @@ export interface Condition {
   readonly type: string
   readonly status: string
   readonly reason?: string
+  readonly message?: string
 }

@@ -1,5 +1,5 @@
 import type { KubeObject, LabelSelector, ObjectMeta } from './meta.ts'
-import type { PodSpec } from './pod.ts'
+import type { Condition, PodSpec } from './pod.ts'
 
 export interface PodTemplate {
   readonly metadata?: Partial<ObjectMeta>
@@ -52,6 +52,7 @@ export interface JobSpec {
 export interface Job extends KubeObject {
   readonly kind: 'Job'
   readonly spec: JobSpec
+  readonly status?: { readonly conditions?: readonly Condition[] }
 }
 
 export interface CronJob extends KubeObject {

@@ -1,0 +1,46 @@
+import type { Service } from '../kube/objects/service.ts'
+import { type Family, type Ip, ipAt, ipToBigInt, parseIp } from '../net/ip.ts'
+import { lastAddress, type Prefix, prefix, prefixFamily } from '../net/prefix.ts'
+import type { ControllerContext } from './context.ts'
+import { familyOfIpFamily } from './ip-families.ts'
+import { internalIps } from './nodes.ts'
+
+/** TEST-NET-2 (RFC 5737), and a block of the documentation prefix (RFC 3849): they name nobody's network. */
+export const loadBalancerNetworks: Readonly<Record<Family, Prefix>> = {
+  ipv4: prefix('198.51.100.0/24'),
+  ipv6: prefix('2001:db8:198:51::/64'),
+}
+
+/** An ingress address for each LoadBalancer Service that has none, as a cloud's controller or MetalLB would give it. */
+export function runLoadBalancers({ store }: ControllerContext): void {
+  const services = store.list('Service')
+  const taken = new Set<string>(services.flatMap((s) => [...ingressIps(s), s.spec.loadBalancerIP ?? '']))
+  for (const node of store.list('Node')) for (const ip of internalIps(node)) taken.add(ip)
+  for (const service of services) {
+    if (service.spec.type !== 'LoadBalancer' || (service.status?.loadBalancer?.ingress ?? []).length > 0) continue
+    const ingress = addressesFor(service, taken).map((ip) => ({ ip, ipMode: 'VIP' as const }))
+    store.update({ ...service, status: { ...service.status, loadBalancer: { ingress } } })
+  }
+}
+
+const ingressIps = ({ status }: Service): readonly string[] =>
+  (status?.loadBalancer?.ingress ?? []).flatMap((i) => (i.ip === undefined ? [] : [i.ip]))
+
+function addressesFor({ spec }: Service, taken: Set<string>): readonly Ip[] {
+  const asked = parseIp(spec.loadBalancerIP ?? '')
+  if (asked) return [asked]
+  const ips = (spec.ipFamilies ?? []).map((f) => firstFree(loadBalancerNetworks[familyOfIpFamily(f)], taken))
+  const found = ips.filter((ip) => ip !== undefined)
+  for (const ip of found) taken.add(ip)
+  return found
+}
+
+function firstFree(network: Prefix, taken: ReadonlySet<string>): Ip | undefined {
+  const family = prefixFamily(network)
+  const last = ipToBigInt(lastAddress(network))
+  for (let at = ipToBigInt(network.address) + 1n; at < last; at++) {
+    const ip = ipAt(at, family)
+    if (!taken.has(ip)) return ip
+  }
+  return undefined
+}

@@ -1,0 +1,34 @@
+import type { Pod } from '../kube/objects/pod.ts'
+import type { StatefulSet } from '../kube/objects/workload.ts'
+import { matchesLabelSelector } from '../kube/selector.ts'
+import type { ControllerContext } from './context.ts'
+import { templateHash } from './generated-name.ts'
+import { podOfTemplate } from './pod-of-template.ts'
+import { reconcilePods } from './pods-of-owner.ts'
+
+/** Pods by ordinal, whose names DNS knows below the governing Service (`pkg/controller/statefulset`). */
+export function runStatefulSets(context: ControllerContext): void {
+  for (const owner of context.store.list('StatefulSet')) {
+    const matches = (labels: Pod['metadata']['labels']) => matchesLabelSelector(owner.spec.selector ?? {}, labels)
+    reconcilePods(context, owner, owner.spec.selector ? matches : () => false, () => podsOf(owner))
+  }
+}
+
+function podsOf(owner: StatefulSet): readonly Pod[] {
+  const { replicas = 1, ordinals, template, serviceName } = owner.spec
+  const revision = `${owner.metadata.name}-${templateHash(template)}`
+  return Array.from({ length: replicas }, (_, i) => {
+    const ordinal = (ordinals?.start ?? 0) + i
+    const name = `${owner.metadata.name}-${ordinal}`
+    return podOfTemplate(owner, template, {
+      name,
+      generateName: `${owner.metadata.name}-`,
+      labels: {
+        'apps.kubernetes.io/pod-index': String(ordinal),
+        'controller-revision-hash': revision,
+        'statefulset.kubernetes.io/pod-name': name,
+      },
+      spec: { hostname: name, ...(serviceName ? { subdomain: serviceName } : {}) },
+    })
+  })
+}
