@@ -6,13 +6,13 @@ import { avoidedTaints, isSelectedNode, isTolerated, untoleratedTaint } from './
 import { controllerOf, ownerKey } from './owner.ts'
 import { isFinished } from './pod-state.ts'
 
-/** Binds pods to nodes, in the order in which they came. What a cluster left pending stays so: its reasons are not known here. */
+/** Binds pods to nodes, in the order in which they came. What the input has as pending stays so. */
 export function runScheduler(context: ControllerContext): void {
   const { store } = context
   const nodes = store.list('Node')
   const load = loadOf(nodes, store.list('Pod'))
   for (const pod of store.list('Pod')) {
-    if (pod.spec.nodeName || isFinished(pod) || isFromCluster(pod)) continue
+    if (pod.spec.nodeName || isFinished(pod) || isMeantToWait(pod)) continue
     const reasons = nodes.map((node) => misfit(pod, node, load))
     const best = leastLoaded(
       pod,
@@ -31,6 +31,11 @@ export function runScheduler(context: ControllerContext): void {
       )
   }
 }
+
+/** Pending as the input has it, rather than for want of a node in an earlier run. */
+const isMeantToWait = (pod: Pod): boolean =>
+  isFromCluster(pod) ||
+  (pod.status?.phase === 'Pending' && !(pod.status.conditions ?? []).some((c) => c.reason === 'Unschedulable'))
 
 /** Why the node does not fit, in the words of the scheduler's plugins and in their order; undefined when it does. */
 function misfit(pod: Pod, node: Node, load: Load): string | undefined {
