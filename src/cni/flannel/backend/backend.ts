@@ -30,8 +30,8 @@ export interface Programmed {
 /** Another node's lease, with the origin that its routes carry. */
 export interface Peer {
   readonly lease: Lease
-  /** Device names and addresses of pods behind it: what vxlan before v0.9.0 resolves one by one. */
-  readonly podAddresses: readonly Ip[]
+  /** Addresses of the pods behind it: what vxlan before v0.9.0 resolves one by one. */
+  readonly podAddresses: () => readonly Ip[]
   readonly origin: Origin
 }
 

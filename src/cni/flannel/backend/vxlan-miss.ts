@@ -33,7 +33,8 @@ export function vxlanByMiss(context: BackendContext): Backend {
         op: 'fdb-replace',
         entry: { mac, dev: device, dst: publicIp, flags: ['self', 'permanent'], origin: peer.origin },
       },
-      ...peer.podAddresses
+      ...peer
+        .podAddresses()
         .filter((ip) => prefixContains(subnet, ip))
         .map((ip): HostCommand => {
           const neighbour = { ip, dev: device, mac, state: 'reachable', origin: peer.origin } as const

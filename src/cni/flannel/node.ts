@@ -1,0 +1,163 @@
+import type { NetnsAdditions } from '../../artefact/netns.ts'
+import type { Pod } from '../../kube/objects/pod.ts'
+import { type Family, families } from '../../net/ip.ts'
+import { mergeAdditions } from '../additions.ts'
+import { type CniConf, pluginOf } from '../cni-conf.ts'
+import { docker0, dockerEdits, dockerNetns, dockerOnNode, lowestFree } from '../docker.ts'
+import { runPluginChain, wiring } from '../plugin-chain.ts'
+import { addressPods } from '../pod-addresses.ts'
+import { noPodNetwork, type PodNetworkResult } from '../pod-network.ts'
+import type { NetworkProblem } from '../problem.ts'
+import type { NodeNetwork, PodWiring } from '../result.ts'
+import type { PodSockets } from '../sockets.ts'
+import { isAtLeast, type Version } from '../version.ts'
+import { ownParts } from './backend/backend.ts'
+import { delegateConf, flannelPluginInput } from './delegate.ts'
+import { programPeers } from './events.ts'
+import { ruleGeneration } from './generation.ts'
+import { type MasqueradePlan, masqueradeEdits } from './masquerade.ts'
+import { podNetworkOf } from './net-conf.ts'
+import { nftChains } from './nftables.ts'
+import { type FlannelPlan, type NodePlan, peersOf } from './plan.ts'
+import { bridgeAddress, type SubnetEnv, subnetsOf } from './subnet-env.ts'
+
+export interface RenderedNode {
+  readonly network: NodeNetwork
+  readonly pods: readonly PodWiring[]
+  readonly problems: readonly NetworkProblem[]
+}
+
+/** What stands beside the plan: the pods of the node, and what the plugins need to know. */
+export interface NodePods {
+  readonly pods: readonly Pod[]
+  readonly pluginsVersion: Version
+  readonly sockets: PodSockets
+}
+
+/** flanneld first, then docker or the plugins for each pod: the order in which a node starts. */
+export function renderNode(plan: FlannelPlan, self: NodePlan, given: NodePods): RenderedNode {
+  const { tables, problems } = programPeers(self, peersOf(plan, self))
+  const podNetwork = renderPods(plan.cni, self, given)
+  const { routes, neighbours, fdb } = tables
+  const rules = flannelRules(self)
+  const nftables = [...rules.nftables, ...podNetwork.nftables]
+  const tunnel = self.backend.tunnel?.(tables)
+  return {
+    network: {
+      additions: mergeAdditions([
+        self.backend.base,
+        { routes, neighbours, fdb },
+        blackholes(self),
+        podNetwork.additions,
+      ]),
+      edits: byFamily((family) => [...rules.edits[family], ...podNetwork.edits[family]]),
+      ...(tunnel ? { tunnels: [tunnel] } : {}),
+      ...(nftables.length > 0 ? { nftables } : {}),
+    },
+    pods: podNetwork.pods,
+    problems: [...problems, ...podNetwork.problems],
+  }
+}
+
+const byFamily = <T>(make: (family: Family) => T): Readonly<Record<Family, T>> => ({
+  ipv4: make('ipv4'),
+  ipv6: make('ipv6'),
+})
+
+/** One family's rules; undefined where the family is off. */
+function masqueradePlan(self: NodePlan, family: Family): MasqueradePlan | undefined {
+  const network = podNetworkOf(self.conf, family)?.network
+  const subnet = self.lease.parts[family]?.subnet
+  if (network === undefined || subnet === undefined) return undefined
+  const { args, version } = self.daemon
+  return {
+    network,
+    subnet,
+    ipMasq: args.ipMasq,
+    forwardRules: args.forwardRules,
+    randomFully: !(args.randomFullyDisabled && isAtLeast(version, 'v0.27.4')),
+    generation: ruleGeneration(version),
+    origin: self.origin,
+  }
+}
+
+function flannelRules(self: NodePlan) {
+  const plans = byFamily((family) => masqueradePlan(self, family))
+  if (self.conf.enableNftables && isAtLeast(self.daemon.version, 'v0.25.0')) {
+    const chains = families.flatMap((family) => (plans[family] ? [nftChains(plans[family])] : []))
+    return {
+      edits: byFamily(() => []),
+      nftables: chains.flatMap(({ postrtg, forward }) => [postrtg ?? [], forward ?? []].flat()),
+    }
+  }
+  return { edits: byFamily((family) => (plans[family] ? masqueradeEdits(plans[family]) : [])), nftables: [] }
+}
+
+/** `--ip-blackhole-route` (v0.27.1): packets to the node's own podCIDR that no pod answers for do not leave it. */
+const blackholes = ({ daemon, lease, origin }: NodePlan): NetnsAdditions => ({
+  routes:
+    daemon.args.blackholeRoute && isAtLeast(daemon.version, 'v0.27.1')
+      ? ownParts(lease).map(([, { subnet }]) => ({
+          type: 'blackhole' as const,
+          dst: subnet,
+          table: 'main',
+          proto: 'boot',
+          scope: 'global' as const,
+          origin,
+        }))
+      : [],
+})
+
+/** /run/flannel/subnet.env. */
+export function subnetEnvOf({ conf, daemon, lease, backend }: NodePlan): SubnetEnv {
+  const { ipv4, ipv6 } = lease.parts
+  return {
+    networks: ipv4 && conf.ipv4 ? [conf.ipv4.network] : [],
+    ...(ipv4 ? { subnet: bridgeAddress(ipv4.subnet) } : {}),
+    ipv6Networks: ipv6 && conf.ipv6 ? [conf.ipv6.network] : [],
+    ...(ipv6 ? { ipv6Subnet: bridgeAddress(ipv6.subnet) } : {}),
+    mtu: backend.mtu,
+    ipMasq: daemon.args.ipMasq,
+  }
+}
+
+function renderPods(cni: CniConf | undefined, self: NodePlan, given: NodePods): PodNetworkResult {
+  const env = subnetEnvOf(self)
+  if (self.podNetwork === 'docker0') return renderDocker(env, self, given)
+  if (cni === undefined) return noPodNetwork([])
+  const flannel = pluginOf(cni, 'flannel')
+  const main = flannel
+    ? delegateConf(flannelPluginInput(cni.name, undefined, flannel.options), env)
+    : (cni.plugins[0]?.options ?? {})
+  return runPluginChain({
+    node: self.node,
+    pods: given.pods,
+    cni,
+    main,
+    subnets: subnetsOf(env),
+    version: given.pluginsVersion,
+    sockets: given.sockets,
+  })
+}
+
+/** docker reads subnet.env through mk-docker-opts.sh: its bridge has the IPv4 subnet, and no IPv6. */
+function renderDocker(env: SubnetEnv, self: NodePlan, { pods, sockets }: NodePods): PodNetworkResult {
+  const subnet = self.lease.parts.ipv4?.subnet
+  if (env.subnet === undefined || subnet === undefined)
+    return noPodNetwork([
+      {
+        by: 'docker',
+        message: `${docker0} needs an IPv4 subnet, which flannel does not give`,
+        node: self.node.metadata.name,
+      },
+    ])
+  const setup = { bip: env.subnet, ipMasq: !env.ipMasq, mtu: env.mtu }
+  const { sandboxes, problems } = addressPods(self.node, pods, [subnet], lowestFree)
+  return {
+    additions: dockerOnNode(setup, self.node.metadata.name, sandboxes),
+    edits: { ipv4: dockerEdits(setup, sandboxes), ipv6: [] },
+    nftables: [],
+    pods: sandboxes.map((s) => wiring(s, dockerNetns(setup, s, sockets(s.pod)))),
+    problems,
+  }
+}
