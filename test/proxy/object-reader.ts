@@ -30,5 +30,7 @@ export class TestObjects implements ObjectReader {
         object.kind === kind && (query?.namespace === undefined || object.metadata.namespace === query.namespace),
     ) as never
 
+  listAll: ObjectReader['listAll'] = (kind, query) => this.list(kind as 'Service', query)
+
   sourceOf = (_: KubeObject | ObjectRef): undefined => undefined
 }

@@ -20,8 +20,10 @@ export interface ProxierState {
   readonly plans: ReadonlyMap<string, ServicePortPlan>
   /** nat chains of services that are present. */
   readonly chains: ReadonlySet<string>
-  /** Own chains of each service port, so that a partial sync knows what is in use without rendering it. */
-  readonly chainsOf: ReadonlyMap<string, readonly string[]>
+  /** What each service port was rendered to: a partial sync takes it as it was where nothing changed. */
+  readonly rules: ReadonlyMap<string, ServiceRules>
+  /** The settings that it was rendered with. With others the next sync is full, as a restarted kube-proxy's first is. */
+  readonly settings: ProxySettings
   /** When stale chains were last looked for, in seconds. */
   readonly lastCleanup: number
 }
@@ -55,7 +57,7 @@ export function syncIptables(
   options: SyncOptions = {},
 ): Sync {
   const mayBePartial = isEnabled('MinimizeIPTablesRestore', settings.minor, settings.featureGates)
-  const isPartial = before !== undefined && mayBePartial && !options.full
+  const isPartial = before?.settings === settings && mayBePartial && !options.full
   const r = rendering(plans, settings)
   const written = renderServices(plans, r, isPartial ? before : undefined)
   const looksForStale =
@@ -71,7 +73,8 @@ export function syncIptables(
     state: {
       plans: new Map(plans.map((plan) => [servicePortKey(plan.name, plan.protocol), plan])),
       chains: new Set(present),
-      chainsOf: written.chainsOf,
+      rules: written.rules,
+      settings,
       lastCleanup: looksForStale ? (options.now ?? 0) : (before?.lastCleanup ?? Number.NEGATIVE_INFINITY),
     },
   }
@@ -82,18 +85,20 @@ interface Written {
   readonly natChains: string[]
   readonly nat: ChainRule[]
   readonly inUse: Set<string>
-  readonly chainsOf: Map<string, readonly string[]>
+  readonly rules: Map<string, ServiceRules>
 }
 
 function renderServices(plans: readonly ServicePortPlan[], r: Rendering, before: ProxierState | undefined): Written {
   const changed = before && changedServices(before.plans, plans)
-  const written: Written = { filter: [], natChains: [], nat: [], inUse: new Set(), chainsOf: new Map() }
+  const written: Written = { filter: [], natChains: [], nat: [], inUse: new Set(), rules: new Map() }
   const render = layouts[r.behaviour.layout]
   for (const plan of plans) {
-    const rules = render(plan, r)
-    write(written, rules, changed === undefined || changed.has(serviceKey(plan)))
+    const key = servicePortKey(plan.name, plan.protocol)
+    const kept = changed?.has(serviceKey(plan)) === false ? before?.rules.get(key) : undefined
+    const rules = kept ?? render(plan, r)
+    write(written, rules, kept === undefined)
     for (const name of rules.chains) written.inUse.add(name)
-    written.chainsOf.set(servicePortKey(plan.name, plan.protocol), rules.chains)
+    written.rules.set(key, rules)
   }
   return written
 }
