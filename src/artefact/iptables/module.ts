@@ -15,6 +15,8 @@ export interface ExtensionModule<T> {
   /** As written after `-m` or `-j`; the first is the one that is printed. */
   readonly names: readonly string[]
   readonly options: Readonly<Record<string, OptionSpec>>
+  /** The rule must have one of these after `-p`, or the kernel refuses it. */
+  readonly needsProtocol?: readonly string[]
   /** Options that exist and are not modelled: with one of them the whole extension is kept as text. */
   readonly kept?: readonly string[]
   /** Undefined only after a problem was told to the reader. */

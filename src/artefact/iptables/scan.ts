@@ -303,6 +303,9 @@ class Scan {
   #finishMatch(loaded: Loaded): Match | undefined {
     const text = loaded.raw.join(' ')
     if (!loaded.module || loaded.opaque) return { kind: 'unknown', module: loaded.name, text }
+    const needed = loaded.module.needsProtocol
+    if (needed && !needed.includes(this.#positiveProtocol() ?? ''))
+      this.#bad(`-m ${loaded.name}`, `-p ${needed.join(', -p ')} in a rule with -m ${loaded.name}`)
     return loaded.module.read(this.#reader(loaded)) as Match | undefined
   }
 

@@ -106,6 +106,7 @@ const format = (t: IcmpType): string => (t.code === undefined ? String(t.type) :
 
 export const icmp: MatchModule<'icmp'> = {
   names: ['icmp'],
+  needsProtocol: ['icmp'],
   options: { 'icmp-type': 1 },
   read: (given) => {
     const type = given.value('icmp-type', parseType(icmpNames), expected(icmpNames))
@@ -117,6 +118,7 @@ export const icmp: MatchModule<'icmp'> = {
 
 export const icmp6: MatchModule<'icmp6'> = {
   names: ['icmp6', 'icmpv6', 'ipv6-icmp'],
+  needsProtocol: ['ipv6-icmp'],
   options: { 'icmpv6-type': 1 },
   read: (given) => {
     const icmpType = given.value('icmpv6-type', parseType(icmp6Names), expected(icmp6Names))

@@ -23,6 +23,7 @@ const writePorts = (m: { readonly sport?: Negatable<PortRange>; readonly dport?:
 
 export const tcp: MatchModule<'tcp'> = {
   names: ['tcp'],
+  needsProtocol: ['tcp'],
   options: { ...portOptions, 'tcp-flags': 2, syn: 0 },
   kept: ['tcp-option'],
   read: (given) =>
@@ -57,6 +58,7 @@ function readFlags(given: OptionReader): MatchOf<'tcp'>['flags'] {
 
 const portsOnly = <K extends 'udp' | 'sctp'>(kind: K): MatchModule<K> => ({
   names: [kind],
+  needsProtocol: [kind],
   options: portOptions,
   kept: ['chunk-types'],
   read: (given) =>
@@ -71,6 +73,7 @@ const sides = { sports: 'source', dports: 'destination', ports: 'either' } as co
 
 export const multiport: MatchModule<'multiport'> = {
   names: ['multiport'],
+  needsProtocol: ['tcp', 'udp', 'udplite', 'sctp', 'dccp'],
   options: { sports: 1, 'source-ports': 'sports', dports: 1, 'destination-ports': 'dports', ports: 1 },
   read: (given) => {
     const side = (['sports', 'dports', 'ports'] as const).find((name) => given.has(name))
