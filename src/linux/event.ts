@@ -272,5 +272,9 @@ export type DropReason =
   | 'unexpected-peer'
   | 'ct-table-full'
   | 'nat-no-port'
+  /** NAT has no translation for it: no source address to masquerade with, a redirect of a translated connection. */
+  | 'nat-failed'
   | 'reassembly-incomplete'
   | 'source-not-local'
+  /** One input caused more inside the namespace than any packet can: a loop that nothing else ends. */
+  | 'loop-limit'

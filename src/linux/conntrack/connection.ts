@@ -1,4 +1,7 @@
+import type { DeviceName } from '../../artefact/link.ts'
 import type { Ip } from '../../net/ip.ts'
+import { protocolNumbers } from '../../net/port.ts'
+import type { TcpTracking } from './tcp-state.ts'
 
 /** One direction of a flow. For ICMP echo, `srcPort` is the id and `dstPort` is 0 in both directions. */
 export interface Tuple {
@@ -7,6 +10,8 @@ export interface Tuple {
   readonly dst: Ip
   readonly srcPort: number
   readonly dstPort: number
+  /** ICMP only: the type of the message, so that a request and its answer are told apart. */
+  readonly icmpType?: number
 }
 
 export type Direction = 'original' | 'reply'
@@ -34,9 +39,20 @@ export interface Connection {
   tcpState: string
   /** Virtual time in ms at which the entry expires. */
   expires: number
+  /** TCP alone: what was seen of each side. */
+  tcp?: TcpTracking
+  /** UDP alone: virtual time in ms after which a two-way exchange counts as a stream (nf_conntrack_proto_udp.c). */
+  udpStreamFrom?: number
+  /** Where MASQUERADE took its source: a change of the way out ends the connection (nf_nat_core.c, nf_nat_oif_changed). */
+  masqueradeDevice?: DeviceName
 }
 
+const isIcmp = (t: Tuple): boolean => t.protocol === protocolNumbers.icmp || t.protocol === protocolNumbers.icmpv6
+
+/** IPS_SRC_NAT. An ICMP id stands in `srcPort` in both directions. */
 export const isSrcNat = (c: Connection): boolean =>
-  c.reply.dst !== c.original.src || c.reply.dstPort !== c.original.srcPort
+  c.reply.dst !== c.original.src || (isIcmp(c.original) ? c.reply.srcPort : c.reply.dstPort) !== c.original.srcPort
+
+/** IPS_DST_NAT. */
 export const isDstNat = (c: Connection): boolean =>
-  c.reply.src !== c.original.dst || c.reply.srcPort !== c.original.dstPort
+  c.reply.src !== c.original.dst || (!isIcmp(c.original) && c.reply.srcPort !== c.original.dstPort)

@@ -1,0 +1,85 @@
+import type { Match, Rule, Ruleset, Target } from '../../artefact/iptables/rule.ts'
+import type { ConntrackEntry } from '../../artefact/netns.ts'
+import type { Family } from '../../net/ip.ts'
+import type { Clock } from '../chance.ts'
+import { listConnections, seedConnections } from '../conntrack/entry.ts'
+import { createConntrackTable } from '../conntrack/table.ts'
+import type { Skb } from '../skb.ts'
+import type { NetfilterContext } from './context.ts'
+import { type Hook, type HookResult, stagesAt } from './hook.ts'
+import { prepareTable } from './prepare.ts'
+import { runStage } from './stage.ts'
+import type { Netfilter } from './state.ts'
+
+export type { Netfilter } from './state.ts'
+
+type Rulesets = Readonly<Record<Family, Ruleset>>
+
+/** `conntrack`: connections that are known before the first packet. */
+export function createNetfilter(rulesets: Rulesets, conntrack: readonly ConntrackEntry[], clock: Clock): Netfilter {
+  const nf: Netfilter = {
+    tracking: { ipv4: false, ipv6: false },
+    tables: { ipv4: new Map(), ipv6: new Map() },
+    conntrack: createConntrackTable(),
+    recent: new Map(),
+    clock,
+    sets: undefined,
+  }
+  replaceRulesets(nf, rulesets)
+  seedConnections(nf.conntrack, conntrack, clock.now())
+  return nf
+}
+
+/** Puts other rules in place. Connections and `recent` lists stay, and chains that are the same value keep their counters. */
+export function replaceRulesets(nf: Netfilter, rulesets: Rulesets): void {
+  for (const family of ['ipv4', 'ipv6'] as const) {
+    const { tables } = rulesets[family]
+    const before = nf.tables[family]
+    nf.tables[family] = new Map(
+      tables.map((table) => [table.name, prepareTable(table, family, before.get(table.name))]),
+    )
+    nf.tracking[family] = needsConntrack(rulesets[family])
+  }
+}
+
+/** Whether connections of this family are tracked here: then PREROUTING and OUTPUT see whole packets, no fragments. */
+export const tracksConnections = (nf: Netfilter, family: Family): boolean => nf.tracking[family]
+
+/** What `conntrack -L` lists now. */
+export const connectionsOf = (nf: Netfilter): readonly ConntrackEntry[] => listConnections(nf.conntrack, nf.clock.now())
+
+/**
+ * NF_HOOK: everything that is registered at the hook, in order of priority, until something ends the packet. A further
+ * pass over the same hook (a bridge, then IP) is another call.
+ */
+export function runHook(nf: Netfilter, hook: Hook, skb: Skb, ctx: NetfilterContext): HookResult {
+  let current: HookResult = { verdict: 'accept', skb }
+  let ran = false
+  for (const stage of stagesAt[hook]) {
+    const result = runStage(nf, hook, stage, current.skb, ctx)
+    if (result === undefined) continue
+    ran = true
+    current = result
+    if (current.verdict !== 'accept') break
+  }
+  if (ran) ctx.emit({ kind: 'verdict', hook, verdict: current.verdict })
+  return current
+}
+
+/** A namespace loads conntrack for a nat table, and for a rule that asks about connections. */
+function needsConntrack({ tables }: Ruleset): boolean {
+  if (tables.some((table) => table.name === 'nat')) return true
+  return tables.some((table) => table.chains.some((chain) => chain.rules.some(asksAboutConnections)))
+}
+
+const asksAboutConnections = ({ matches, target }: Rule): boolean =>
+  matches.some(isConnectionMatch) || (target !== undefined && isConnectionTarget(target))
+
+/** Modules that we do not know count by name: connlimit, connbytes, connlabel, helper, cluster. */
+const isConnectionMatch = (match: Match): boolean =>
+  match.kind === 'conntrack' ||
+  match.kind === 'state' ||
+  match.kind === 'connmark' ||
+  (match.kind === 'unknown' && /^(conn|helper$|cluster$)/.test(match.module))
+
+const isConnectionTarget = ({ kind }: Target): boolean => kind === 'connmark' || kind === 'ct'
