@@ -9,7 +9,6 @@ import type { IpamRoute } from './bridge-conf.ts'
 import { podKey } from './digest.ts'
 import { loopback } from './loopback.ts'
 import { cniMac, stableMac } from './mac.ts'
-import { ipv6Metric } from './route-metric.ts'
 import { podDevice, type Sandbox } from './sandbox.ts'
 import { isAtLeast, type Version } from './version.ts'
 
@@ -75,7 +74,6 @@ export const podRoute = (dst: Prefix, via: Ip, origin: Origin): Route => ({
   table: 'main',
   proto: 'boot',
   scope: 'global',
-  ...(prefixFamily(dst) === 'ipv6' ? { metric: ipv6Metric } : {}),
   origin,
 })
 

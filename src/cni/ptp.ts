@@ -1,13 +1,12 @@
 import type { Link } from '../artefact/link.ts'
 import type { ListeningSocket, NetnsAdditions, NetnsState } from '../artefact/netns.ts'
 import type { Route } from '../artefact/route.ts'
-import { type Family, familyOf, widthOf } from '../net/ip.ts'
+import { familyOf, widthOf } from '../net/ip.ts'
 import { hostPrefix, networkOf } from '../net/prefix.ts'
 import { forwardingSysctls, mtuOf, podOrigin } from './bridge.ts'
 import { podKey } from './digest.ts'
 import { stableMac } from './mac.ts'
 import { type PodSetup, podNetns, podRoute } from './pod-netns.ts'
-import { ipv6Metric } from './route-metric.ts'
 import { podDevice, type Sandbox } from './sandbox.ts'
 
 /** No bridge: the node holds the gateway's address on every veth, and a route to each pod. */
@@ -47,11 +46,8 @@ const hostRoutes = (sandbox: Sandbox): readonly Route[] =>
     table: 'main',
     proto: 'boot',
     scope: 'host',
-    ...metricOf(familyOf(ip)),
     origin: podOrigin(sandbox, 'ptp'),
   }))
-
-const metricOf = (family: Family) => (family === 'ipv6' ? { metric: ipv6Metric } : {})
 
 /** The connected route is taken away: even a neighbour in the subnet is reached by the gateway. */
 export function ptpNetns(setup: PodSetup, sandbox: Sandbox, sockets: readonly ListeningSocket[]): NetnsState {

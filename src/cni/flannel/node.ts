@@ -93,7 +93,10 @@ function flannelRules(self: NodePlan) {
   return { edits: byFamily((family) => (plans[family] ? masqueradeEdits(plans[family]) : [])), nftables: [] }
 }
 
-/** `--ip-blackhole-route` (v0.27.1): packets to the node's own podCIDR that no pod answers for do not leave it. */
+/**
+ * `--ip-blackhole-route` (v0.27.1): without cni0, packets to the node's own podCIDR do not leave by the default route. The
+ * metric puts it behind cni0's connected route: with metric 0 the kernel would keep it in front and cut local pods off.
+ */
 const blackholes = ({ daemon, lease, origin }: NodePlan): NetnsAdditions => ({
   routes:
     daemon.args.blackholeRoute && isAtLeast(daemon.version, 'v0.27.1')
@@ -103,6 +106,7 @@ const blackholes = ({ daemon, lease, origin }: NodePlan): NetnsAdditions => ({
           table: 'main',
           proto: 'boot',
           scope: 'global' as const,
+          metric: 1,
           origin,
         }))
       : [],

@@ -2,8 +2,7 @@ import type { DeviceName } from '../../../artefact/link.ts'
 import type { Origin } from '../../../artefact/origin.ts'
 import type { Route } from '../../../artefact/route.ts'
 import type { Ip } from '../../../net/ip.ts'
-import { type Prefix, prefixFamily } from '../../../net/prefix.ts'
-import { ipv6Metric } from '../../route-metric.ts'
+import type { Prefix } from '../../../net/prefix.ts'
 import type { HostCommand, HostTables } from '../command.ts'
 
 /** A route as flanneld makes it by netlink without a protocol: `ip route` prints none (boot). */
@@ -11,7 +10,7 @@ export const overlayRoute = (
   dst: Prefix,
   dev: DeviceName,
   origin: Origin,
-  more: { readonly via?: Ip; readonly onlink?: boolean; readonly scope?: 'link' } = {},
+  more: { readonly via?: Ip; readonly onlink?: boolean } = {},
 ): Route => ({
   type: 'unicast',
   dst,
@@ -19,8 +18,7 @@ export const overlayRoute = (
   dev,
   table: 'main',
   proto: 'boot',
-  scope: more.scope ?? (more.via ? 'global' : 'link'),
-  ...(prefixFamily(dst) === 'ipv6' ? { metric: ipv6Metric } : {}),
+  scope: 'global',
   ...(more.onlink ? { onlink: true } : {}),
   origin,
 })
