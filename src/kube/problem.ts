@@ -61,7 +61,10 @@ export interface ProblemArgs {
     readonly at: Place | undefined
   }
   readonly POD_CIDR_OUTSIDE: { readonly cidr: string; readonly networks: readonly string[] }
-  readonly POD_IP_OUTSIDE: { readonly ip: string; readonly networks: readonly string[] }
+  /** One pod stands for all: `others` more are outside as well. */
+  readonly POD_IP_OUTSIDE: { readonly ip: string; readonly networks: readonly string[]; readonly others: number }
+  readonly POD_IP_TAKEN: { readonly ip: string; readonly by: string; readonly at: Place | undefined }
+  readonly NODE_IP_INSIDE: { readonly ip: string; readonly network: string; readonly of: 'pod' | 'service' }
   readonly CLUSTER_IP_OUTSIDE: { readonly ip: string; readonly networks: readonly string[] }
   readonly CLUSTER_IP_OUTSIDE_DEFAULT: { readonly ip: string; readonly networks: readonly string[] }
   readonly ADDRESS_TAKEN: { readonly ip: string; readonly by: string; readonly at: Place | undefined }
@@ -105,6 +108,8 @@ const warnings: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   'HOST_BITS',
   'POD_CIDR_OUTSIDE',
   'POD_IP_OUTSIDE',
+  'POD_IP_TAKEN',
+  'NODE_IP_INSIDE',
   'CLUSTER_IP_OUTSIDE_DEFAULT',
   'UNKNOWN_NODE',
   'POD_CIDRS_EXHAUSTED',
@@ -210,12 +215,15 @@ export function sentence(p: Problem): string {
     case 'POD_CIDR_OUTSIDE':
       return `${p.args.cidr} is outside the pod network ${p.args.networks.join(', ')}`
     case 'POD_IP_OUTSIDE':
-      return `${p.args.ip} is outside every pod network (${p.args.networks.join(', ')}); leave it out to have one assigned`
+      return `${p.args.ip} is outside every pod network (${p.args.networks.join(', ')})${andOthers(p.args.others)}; say which one the cluster uses with --pod-network, or leave the address out to have one assigned`
+    case 'NODE_IP_INSIDE':
+      return `${p.args.ip} lies in the ${p.args.of} network ${p.args.network}; traffic to this node may go astray`
     case 'CLUSTER_IP_OUTSIDE':
       return `${p.args.ip} is outside the service network ${p.args.networks.join(', ')}; leave it out to have one assigned`
     case 'CLUSTER_IP_OUTSIDE_DEFAULT':
-      return `${p.args.ip} is outside the default service network ${p.args.networks.join(', ')}; say which one the cluster uses with --service-cidr`
+      return `${p.args.ip} is outside the default service network ${p.args.networks.join(', ')}; say which one the cluster uses with --service-network`
     case 'ADDRESS_TAKEN':
+    case 'POD_IP_TAKEN':
       return `${p.args.ip} is the address of ${p.args.by}${seenAt(p.args.at)}`
     case 'NODE_PORT_OUTSIDE':
       return `${p.args.port} is outside the node port range ${p.args.from}-${p.args.to}`
@@ -244,6 +252,11 @@ export function sentence(p: Problem): string {
 
 const didYouMean = (nearest: string | undefined): string =>
   nearest === undefined ? '' : `; did you mean ${show(nearest)}?`
+
+const andOthers = (others: number): string => {
+  if (others === 0) return ''
+  return `, and ${others === 1 ? 'one other pod is' : `${others} other pods are`} too`
+}
 
 const seenAt = (place: Place | undefined): string => (place ? ` (${formatPlace(place)})` : '')
 

@@ -1,4 +1,9 @@
-import type { Prefix } from '../net/prefix.ts'
+import type { Family } from '../net/ip.ts'
+import { formatPrefix, type Prefix, prefix, prefixCovers, prefixesOverlap, prefixFamily } from '../net/prefix.ts'
+import { parseApiCidr } from './addresses.ts'
+import { type Problem, problem } from './problem.ts'
+import { type Claim, type ClaimedSetting, claimsOf } from './setting-claims.ts'
+import type { ObjectReader } from './store.ts'
 
 /** What the objects that configure a cluster say about its address plan. Flags override. */
 export interface ClusterSettings {
@@ -14,4 +19,158 @@ export interface ClusterSettings {
   readonly nodePorts: { readonly from: number; readonly to: number }
   /** `1.34`, where it is known. */
   readonly kubeVersion: string
+}
+
+export interface SettingsResult {
+  readonly settings: ClusterSettings
+  /** Whether somebody said which networks there are; else they are the defaults. */
+  readonly stated: { readonly podNetworks: boolean; readonly serviceNetworks: boolean }
+  readonly problems: readonly Problem[]
+}
+
+/** The newest Kubernetes whose behaviour is followed. */
+export const baselineVersion = '1.36'
+
+const defaultPodNetwork = prefix('10.244.0.0/16')
+const defaultServiceNetwork = prefix('10.96.0.0/12')
+
+/**
+ * The settings of a cluster. Each is taken from the first source that has it: a flag, kubeadm's ClusterConfiguration, the
+ * arguments of the control plane's pods, the CNI's and kube-proxy's configuration, what nodes have already; else the default.
+ */
+export function clusterSettings(objects: ObjectReader, flags: Partial<ClusterSettings> = {}): SettingsResult {
+  const problems: Problem[] = []
+  const read = readClaims(claimsOf(objects, problems), problems)
+  const pods = flags.podNetworks ?? read.networks('podNetwork')
+  const services = flags.serviceNetworks ?? read.networks('serviceNetwork')
+  const podNetworks = pods.length > 0 ? pods : [defaultPodNetwork]
+  const serviceNetworks = services.length > 0 ? services : [defaultServiceNetwork]
+  const settings: ClusterSettings = {
+    podNetworks,
+    serviceNetworks,
+    nodeMaskLength: flags.nodeMaskLength ?? {
+      ipv4: read.number('nodeMaskLength4') ?? defaultMask('ipv4', podNetworks),
+      ipv6: read.number('nodeMaskLength6') ?? defaultMask('ipv6', podNetworks),
+    },
+    clusterDomain: flags.clusterDomain ?? read.text('clusterDomain') ?? 'cluster.local',
+    nodePorts: flags.nodePorts ?? read.range('nodePorts') ?? { from: 30000, to: 32767 },
+    kubeVersion: flags.kubeVersion ?? read.text('kubeVersion') ?? baselineVersion,
+  }
+  problems.push(...overlaps(settings, read), ...badMasks(settings, read))
+  return { settings, stated: { podNetworks: pods.length > 0, serviceNetworks: services.length > 0 }, problems }
+}
+
+interface ReadClaims {
+  networks(setting: ClaimedSetting): readonly Prefix[]
+  number(setting: ClaimedSetting): number | undefined
+  text(setting: ClaimedSetting): string | undefined
+  range(setting: ClaimedSetting): { readonly from: number; readonly to: number } | undefined
+  /** The claim that was heard first, for messages. */
+  first(setting: ClaimedSetting): Claim | undefined
+}
+
+/** The first value that parses wins; every one that does not is a problem. */
+function readClaims(claims: readonly Claim[], problems: Problem[]): ReadClaims {
+  const of = (setting: ClaimedSetting): readonly Claim[] => claims.filter((c) => c.setting === setting)
+  const firstOf = <T>(
+    setting: ClaimedSetting,
+    expected: string,
+    parse: (text: string) => T | undefined,
+  ): T | undefined => {
+    const values = of(setting).flatMap((claim) => {
+      const value = parse(claim.text)
+      if (value === undefined) problems.push(badSetting(claim, expected))
+      return value === undefined ? [] : [value]
+    })
+    return values[0]
+  }
+  return {
+    networks: (setting) => firstPerFamily(of(setting), problems),
+    number: (setting) => firstOf(setting, 'a prefix length', parseLength),
+    text: (setting) => {
+      if (setting === 'kubeVersion') return firstOf(setting, 'a version such as v1.34.1', parseVersion)
+      return firstOf(setting, 'a DNS name such as cluster.local', parseDomain)
+    },
+    range: (setting) => firstOf(setting, 'a range such as 30000-32767', parseRange),
+    first: (setting) => of(setting)[0],
+  }
+}
+
+function badSetting(claim: Claim, expected: string): Problem {
+  const { subject, who, text } = claim
+  return problem('BAD_SETTING', subject, { setting: who, expected, found: text })
+}
+
+function firstPerFamily(claims: readonly Claim[], problems: Problem[]): readonly Prefix[] {
+  const found = new Map<Family, Prefix>()
+  for (const claim of claims) {
+    for (const text of claim.text.split(',').map((t) => t.trim())) {
+      const network = parseApiCidr(text)
+      if (!network) problems.push(badSetting({ ...claim, text }, 'a CIDR block such as 10.244.0.0/16'))
+      else if (!found.has(prefixFamily(network)) && !claim.guess) found.set(prefixFamily(network), network)
+      else if (!found.has(prefixFamily(network)) && claim.guess) guessed(found, network, claim)
+    }
+  }
+  return [...found.values()]
+}
+
+/** What nodes have already counts only where it is not within the default. */
+function guessed(found: Map<Family, Prefix>, network: Prefix, claim: Claim): void {
+  const usual = claim.setting === 'podNetwork' ? defaultPodNetwork : defaultServiceNetwork
+  if (!prefixCovers(usual, network)) found.set(prefixFamily(network), network)
+}
+
+const parseLength = (text: string): number | undefined =>
+  /^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 128 ? Number(text) : undefined
+
+const parseVersion = (text: string): string | undefined => /^v?(1\.\d+)(?![\d])/.exec(text)?.[1]
+
+const parseDomain = (text: string): string | undefined => {
+  const plain = text.replace(/\.$/, '').toLowerCase()
+  return /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(plain) ? plain : undefined
+}
+
+/** `30000-32767`, or base and size `30000+2768` (apimachinery `PortRange.Set`). */
+function parseRange(text: string): { readonly from: number; readonly to: number } | undefined {
+  const [, first, sign, second] = /^(\d{1,5})(?:([-+])(\d{1,5}))?$/.exec(text.trim()) ?? []
+  if (first === undefined) return undefined
+  const from = Number(first)
+  const to = second === undefined ? from : sign === '+' ? from + Number(second) : Number(second)
+  return from <= to && to <= 65535 ? { from, to } : undefined
+}
+
+/** As flannel has it: longer than the default where the network is too small for that. */
+function defaultMask(family: Family, networks: readonly Prefix[]): number {
+  const length = networks.find((n) => prefixFamily(n) === family)?.length ?? 0
+  if (family === 'ipv4') return length > 22 ? Math.min(length + 1, 30) : 24
+  return length > 62 ? Math.min(length + 8, 126) : 64
+}
+
+function overlaps({ podNetworks, serviceNetworks }: ClusterSettings, read: ReadClaims): readonly Problem[] {
+  return podNetworks.flatMap((pods) =>
+    serviceNetworks.flatMap((services) => {
+      if (!prefixesOverlap(pods, services)) return []
+      const claim = read.first('podNetwork') ?? read.first('serviceNetwork')
+      const subject = claim?.subject ?? { at: { file: 'command line' } }
+      const args = {
+        first: 'pod',
+        firstCidr: formatPrefix(pods),
+        second: 'service',
+        secondCidr: formatPrefix(services),
+      }
+      return [problem('NETWORKS_OVERLAP', subject, args)]
+    }),
+  )
+}
+
+/** A node's block must fit into the network. */
+function badMasks({ podNetworks, nodeMaskLength }: ClusterSettings, read: ReadClaims): readonly Problem[] {
+  return podNetworks.flatMap((network) => {
+    const family = prefixFamily(network)
+    const claim = read.first(family === 'ipv4' ? 'nodeMaskLength4' : 'nodeMaskLength6')
+    const widest = family === 'ipv4' ? 32 : 128
+    const length = nodeMaskLength[family]
+    if (!claim || claim.guess || (length >= network.length && length <= widest)) return []
+    return [badSetting(claim, `a length from ${network.length} to ${widest}, within ${formatPrefix(network)}`)]
+  })
 }

@@ -11,6 +11,7 @@ import {
   parseDocument,
   type ScalarTag,
   type SchemaOptions,
+  stringify,
   type Tags,
   visit,
 } from 'yaml'
@@ -162,4 +163,14 @@ function itemRanges(contents: unknown): readonly YamlRange[] | undefined {
     const range = isNode(item) ? item.range : undefined
     return { from: range?.[0] ?? 0, to: range?.[1] ?? 0 }
   })
+}
+
+/** A value as YAML in block style, as kubectl prints it. */
+export const stringifyYaml = (value: unknown): string =>
+  stringify(value, { lineWidth: 0, aliasDuplicateObjects: false })
+
+/** The one document in a field of a ConfigMap; undefined where it is none. */
+export function parseEmbeddedYaml(text: string): unknown {
+  const read = readYaml(text)
+  return read.ok ? read.documents[0]?.value : undefined
 }
