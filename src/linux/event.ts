@@ -216,6 +216,8 @@ export type Errno =
   | 'EMSGSIZE'
   | 'ECONNREFUSED'
   | 'EADDRNOTAVAIL'
+  | 'ENOPROTOOPT'
+  | 'EPROTO'
 
 export type IcmpEvent = {
   readonly kind: 'icmp-send'

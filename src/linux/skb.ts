@@ -23,6 +23,8 @@ export interface Skb {
   readonly connection: Connection | undefined
   /** `untracked` after NOTRACK; `invalid` when conntrack could not place it. Undefined before conntrack. */
   readonly ctinfo: ConntrackInfo | undefined
+  /** IPCB(skb)->frag_max_size: it was put together from fragments of at most this length, and leaves as such. */
+  readonly fragMaxSize?: number
 }
 
 export function skbOf(packet: IpPacket): Skb {

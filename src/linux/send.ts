@@ -1,0 +1,81 @@
+import { familyOf, type Ip } from '../net/ip.ts'
+import { packetLength } from '../packet/length.ts'
+import type { IpPacket } from '../packet/packet.ts'
+import type { Errno } from './event.ts'
+import { addressType } from './hooks.ts'
+import type { SendRequest } from './kernel.ts'
+import { localOut } from './path/output.ts'
+import { routeOutput } from './routing.ts'
+import { skbOf } from './skb.ts'
+import { connect, endsAt, findListener, swapEnds } from './socket-table.ts'
+import { drop, type Work } from './work.ts'
+
+/** A process sends: the system call, its errors, and the socket that then awaits the answer. */
+export function send(work: Work, request: SendRequest): void {
+  const mark = request.mark ?? 0
+  const { owner, payload } = request
+  if (request.src !== undefined && addressType(work, request.src) !== 'LOCAL') {
+    drop(work, 'source-not-local', draft(request, request.src), `${request.src} is no address of this namespace`)
+    fail(work, owner, 'EADDRNOTAVAIL', `cannot bind to ${request.src}`)
+    return
+  }
+  const route = routeOutput(work, { src: request.src, dst: request.dst, mark }, 'output')
+  if (route.kind === 'error') {
+    const kind = route.outcome.kind
+    const refused = kind === 'blackhole' || kind === 'unreachable' || kind === 'prohibit'
+    const localnet = route.errno === 'EINVAL' && kind === 'none'
+    const reason = refused ? (`${kind}-route` as const) : localnet ? 'martian-source' : 'no-route'
+    drop(work, reason, draft(request, request.src), whyNot(request, kind, localnet))
+    fail(work, owner, route.errno, `to ${request.dst}`)
+    return
+  }
+  if (route.src === undefined) {
+    fail(work, owner, 'EADDRNOTAVAIL', `no source address towards ${request.dst}`)
+    return
+  }
+  const packet = draft(request, route.src)
+  const length = packetLength(packet)
+  work.emit({ kind: 'socket-send', packet, owner })
+  if (request.df && familyOf(packet.dst) === 'ipv4' && length > route.dst.mtu) {
+    const { mtu, device } = route.dst
+    work.emit({ kind: 'mtu', device, mtu, length, outcome: 'too-big' })
+    drop(work, 'mtu-exceeded-df', packet, `${length} bytes with DF do not fit the MTU ${mtu} of ${device}`, device)
+    fail(work, owner, 'EMSGSIZE', `${length} bytes, MTU ${mtu}`)
+    return
+  }
+  registerSocket(work, packet, owner)
+  const errno = localOut(work, { ...skbOf(packet), mark }, route.dst)
+  // connect() does not hear of it: TCP takes a lost SYN for a lost SYN (tcp_connect).
+  if (errno !== undefined && payload.kind !== 'tcp') fail(work, owner, errno, 'netfilter on the way out')
+}
+
+function whyNot(request: SendRequest, kind: string, localnet: boolean): string {
+  if (localnet) return `${request.src} may not leave this host: route_localnet is 0`
+  return kind === 'none' ? `no route to ${request.dst}` : `the route to ${request.dst} is of type ${kind}`
+}
+
+function draft(request: SendRequest, src: Ip | undefined): IpPacket {
+  const { dst, ttl, tos, df, payload } = request
+  const unspecified = (familyOf(dst) === 'ipv4' ? '0.0.0.0' : '::') as Ip
+  return { src: src ?? unspecified, dst, ttl, tos, id: 0, df: df || familyOf(dst) === 'ipv6', payload }
+}
+
+function fail(work: Work, owner: string, errno: Errno, why: string): void {
+  work.emit({ kind: 'socket-error', errno, owner, why })
+  work.outputs.push({ kind: 'error', owner, errno })
+}
+
+/** A client's socket is connected: it takes answers from that peer alone. A server answers by its listening socket. */
+function registerSocket(work: Work, packet: IpPacket, owner: string): void {
+  const { sockets } = work.ns
+  const { payload } = packet
+  if (payload.kind === 'icmp') {
+    if (payload.message.kind === 'echo-request') {
+      sockets.pings.set(`${familyOf(packet.dst)} ${payload.message.id}`, owner)
+    }
+    return
+  }
+  if (payload.kind !== 'tcp' && payload.kind !== 'udp' && payload.kind !== 'sctp') return
+  if (findListener(sockets, payload.kind, packet.src, payload.srcPort)) return
+  connect(sockets, { ends: swapEnds(endsAt(packet, payload)), owner, state: 'syn-sent' })
+}
