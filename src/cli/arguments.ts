@@ -1,0 +1,261 @@
+import yargs from 'yargs'
+import { version } from './version.ts'
+
+/** Options of every command, as parsed. */
+export interface CommonArguments {
+  readonly filename: readonly string[]
+  readonly namespace: string
+  readonly output: string | undefined
+  readonly seed: number
+  readonly color: 'auto' | 'always' | 'never'
+  readonly quiet: boolean
+  readonly verbose: number
+  readonly podNetwork: string | undefined
+  readonly serviceNetwork: string | undefined
+  readonly kubeVersion: string | undefined
+}
+
+export type Command =
+  | (CommonArguments & {
+      readonly command: 'trace'
+      readonly from: string
+      readonly to: string
+      readonly protocol: string | undefined
+      readonly srcPort: number | undefined
+      readonly ttl: number | undefined
+      readonly backend: string | undefined
+    })
+  | (CommonArguments & {
+      readonly command: 'get'
+      readonly resources: readonly string[]
+      readonly allNamespaces: boolean
+      readonly selector: string | undefined
+      readonly fieldSelector: string | undefined
+      readonly showLabels: boolean
+      readonly noHeaders: boolean
+    })
+  | (CommonArguments & {
+      readonly command: 'show'
+      readonly what: string
+      readonly node: string | undefined
+      readonly pod: string | undefined
+      readonly netns: string | undefined
+      readonly table: string | undefined
+      readonly family: 'ipv4' | 'ipv6' | undefined
+    })
+  | (CommonArguments & { readonly command: 'check'; readonly paths: readonly string[] })
+
+export type ParsedArguments =
+  | { readonly kind: 'command'; readonly command: Command }
+  /** Help, version or a completion script: text for standard output. */
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'version'; readonly verbose: boolean }
+  | { readonly kind: 'usage'; readonly message: string }
+
+export const showable = [
+  'links',
+  'addresses',
+  'routes',
+  'rules',
+  'neighbours',
+  'fdb',
+  'iptables',
+  'ip6tables',
+  'sysctl',
+  'conntrack',
+  'sockets',
+] as const
+
+function parser(): ReturnType<typeof yargs> {
+  return yargs()
+    .scriptName('kubehop')
+    .usage(
+      '$0 COMMAND -f MANIFESTS\n\nWhat happens to this packet? Follows packets through a Kubernetes cluster, offline.',
+    )
+    .exitProcess(false)
+    .parserConfiguration({ 'boolean-negation': false, 'dot-notation': false, 'parse-positional-numbers': false })
+    .command('trace <from> <to>', 'follow one connection, request and reply', (y) =>
+      y
+        .positional('from', {
+          type: 'string',
+          describe: 'pod/NAME[.NS], deploy/NAME, node/NAME, an address, or external',
+          demandOption: true,
+        })
+        .positional('to', {
+          type: 'string',
+          describe: 'pod, svc, deploy or node with :PORT or :PORTNAME, an address, a DNS name, or external',
+          demandOption: true,
+        })
+        .option('protocol', { type: 'string', describe: 'tcp, udp, sctp or icmp (default: the port says, else tcp)' })
+        .option('src-port', { type: 'number', describe: 'source port (default: chosen by the seed)' })
+        .option('ttl', { type: 'number', describe: 'TTL that the packet starts with (default 64)' })
+        .option('backend', { type: 'string', describe: 'N-th endpoint, its name, or all (default: drawn by the seed)' })
+        .example('$0 trace deploy/frontend svc/cart:7070 -f shop.yaml', 'from any frontend pod to a Service')
+        .example('$0 trace external node/node-a:30080 -f shop.yaml', 'from outside to a node port'),
+    )
+    .command('get <resources..>', 'objects as the store holds them, in kubectl columns', (y) =>
+      y
+        .positional('resources', {
+          type: 'string',
+          array: true,
+          describe: 'KIND [NAME...], KIND/NAME, KIND,KIND or all',
+          demandOption: true,
+        })
+        .option('all-namespaces', { alias: 'A', type: 'boolean', default: false, describe: 'of all namespaces' })
+        .option('selector', { alias: 'l', type: 'string', describe: 'label selector' })
+        .option('field-selector', { type: 'string', describe: 'field selector' })
+        .option('show-labels', { type: 'boolean', default: false, describe: 'a column with labels' })
+        .option('no-headers', { type: 'boolean', default: false, describe: 'rows only' }),
+    )
+    .command('show <what>', "a namespace's artefacts in their native text", (y) =>
+      y
+        .positional('what', { type: 'string', choices: showable, demandOption: true })
+        .option('node', { type: 'string', describe: 'of this node' })
+        .option('pod', { type: 'string', describe: 'of this pod, NAME[.NS]' })
+        .option('netns', {
+          type: 'string',
+          describe: 'of any namespace by its name in a trace (router router, host external, switch lan)',
+        })
+        .option('table', { alias: 't', type: 'string', describe: 'only this table (iptables, routes)' })
+        .option('family', { type: 'string', choices: ['ipv4', 'ipv6'] as const, describe: 'address family' }),
+    )
+    .command('check [paths..]', 'run the Expectations in files and directories', (y) =>
+      y.positional('paths', { type: 'string', array: true, describe: 'manifests with Expectations', default: [] }),
+    )
+    .option('filename', {
+      alias: 'f',
+      type: 'string',
+      array: true,
+      nargs: 1,
+      default: [],
+      describe: 'manifest, directory of manifests, or - for standard input; repeatable',
+    })
+    .option('namespace', {
+      alias: 'n',
+      type: 'string',
+      default: 'default',
+      describe: 'namespace of names that give none',
+    })
+    .option('output', {
+      alias: 'o',
+      type: 'string',
+      describe: 'text, minimal, json, json-lines (trace); wide, yaml, json, name (get)',
+    })
+    .option('seed', { type: 'number', default: 1, describe: 'for everything that chance decides' })
+    .option('pod-network', { type: 'string', describe: 'pod networks, comma-separated (default: from the objects)' })
+    .option('service-network', {
+      type: 'string',
+      describe: 'service networks, comma-separated (default: from the objects)',
+    })
+    .option('kube-version', {
+      type: 'string',
+      describe: 'Kubernetes version, as 1.34 (default: from the objects, else the newest known)',
+    })
+    .option('color', {
+      type: 'string',
+      choices: ['auto', 'always', 'never'] as const,
+      default: 'auto',
+      describe: 'colours',
+    })
+    .option('quiet', { alias: 'q', type: 'boolean', default: false, describe: 'one line per hop' })
+    .option('verbose', { alias: 'v', type: 'count', describe: 'more detail; -vv every rule' })
+    .completion('completion', 'print a completion script for bash or zsh')
+    .strict()
+    .demandCommand(1, 'a command is missing')
+    .help()
+    .alias('help', 'h')
+    .version(version)
+    .wrap(Math.min(120, process.stdout.columns ?? 100))
+}
+
+/** Turns the words after the program's name into a command, or into what to print instead. */
+export async function parseArguments(argv: readonly string[]): Promise<ParsedArguments> {
+  if (argv.includes('--version') && !argv.includes('--'))
+    return { kind: 'version', verbose: argv.some((a) => a === '-v' || a === '--verbose' || a === '-vv') }
+  let failure: string | undefined
+  let printed = ''
+  const args = await parser()
+    .fail((message, error) => {
+      failure = message ?? error?.message ?? 'wrong arguments'
+    })
+    .parseAsync([...argv], {}, (_error, _argv, output) => {
+      printed = output
+    })
+  if (failure !== undefined) return { kind: 'usage', message: failure }
+  if (printed !== '') return { kind: 'text', text: printed.endsWith('\n') ? printed : `${printed}\n` }
+  return toCommand(args as Readonly<Record<string, unknown>> & { readonly _: readonly (string | number)[] })
+}
+
+type Raw = Readonly<Record<string, unknown>> & { readonly _: readonly (string | number)[] }
+
+function toCommand(args: Raw): ParsedArguments {
+  const numbers = ['seed', 'srcPort', 'ttl'].filter((k) => args[k] !== undefined && !Number.isInteger(args[k]))
+  const [wrong] = numbers
+  if (wrong !== undefined)
+    return { kind: 'usage', message: `--${wrong === 'srcPort' ? 'src-port' : wrong} takes a whole number` }
+  const common: CommonArguments = {
+    filename: texts(args.filename),
+    namespace: text(args.namespace) ?? 'default',
+    output: text(args.output),
+    seed: Number(args.seed),
+    color: args.color === 'always' || args.color === 'never' ? args.color : 'auto',
+    quiet: args.quiet === true,
+    verbose: Number(args.verbose ?? 0),
+    podNetwork: text(args.podNetwork),
+    serviceNetwork: text(args.serviceNetwork),
+    kubeVersion: text(args.kubeVersion),
+  }
+  switch (args._[0]) {
+    case 'trace':
+      return {
+        kind: 'command',
+        command: {
+          ...common,
+          command: 'trace',
+          from: text(args.from) ?? '',
+          to: text(args.to) ?? '',
+          protocol: text(args.protocol),
+          srcPort: number(args.srcPort),
+          ttl: number(args.ttl),
+          backend: text(args.backend),
+        },
+      }
+    case 'get':
+      return {
+        kind: 'command',
+        command: {
+          ...common,
+          command: 'get',
+          resources: texts(args.resources),
+          allNamespaces: args.allNamespaces === true,
+          selector: text(args.selector),
+          fieldSelector: text(args.fieldSelector),
+          showLabels: args.showLabels === true,
+          noHeaders: args.noHeaders === true,
+        },
+      }
+    case 'show':
+      return {
+        kind: 'command',
+        command: {
+          ...common,
+          command: 'show',
+          what: text(args.what) ?? '',
+          node: text(args.node),
+          pod: text(args.pod),
+          netns: text(args.netns),
+          table: text(args.table),
+          family: args.family === 'ipv4' || args.family === 'ipv6' ? args.family : undefined,
+        },
+      }
+    case 'check':
+      return { kind: 'command', command: { ...common, command: 'check', paths: texts(args.paths) } }
+    default:
+      return { kind: 'usage', message: `no command is called ${String(args._[0] ?? '')}` }
+  }
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+const number = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined)
+const texts = (value: unknown): readonly string[] =>
+  Array.isArray(value) ? value.map(String) : typeof value === 'string' ? [value] : []

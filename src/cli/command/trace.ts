@@ -1,0 +1,67 @@
+import type { Protocol } from '../../net/port.ts'
+import { isEndProblem } from '../../trace/end.ts'
+import { trace } from '../../trace/run.ts'
+import { formatBrief } from '../../view/brief.ts'
+import { exitCodeOf, formatJson, formatJsonLines } from '../../view/json.ts'
+import { formatMinimal } from '../../view/minimal.ts'
+import { formatTrace } from '../../view/text.ts'
+import type { Command } from '../arguments.ts'
+import type { ExitCode, Io } from '../io.ts'
+import { loadCluster } from '../load.ts'
+import { textOptions } from '../terminal.ts'
+
+type TraceCommand = Extract<Command, { command: 'trace' }>
+
+const formats = ['text', 'minimal', 'json', 'json-lines'] as const
+
+export function runTrace(args: TraceCommand, io: Io): ExitCode {
+  const wrong = wrongArgument(args)
+  if (wrong !== undefined) {
+    io.err(`kubehop: ${wrong}\n`)
+    return 2
+  }
+  const cluster = loadCluster(args.filename, args, io)
+  if (!cluster) return 2
+  const result = trace(cluster, {
+    from: args.from,
+    to: args.to,
+    namespace: args.namespace,
+    seed: args.seed,
+    everyRule: args.verbose >= 2,
+    ...(args.protocol === undefined ? {} : { protocol: args.protocol.toLowerCase() as Protocol }),
+    ...(args.srcPort === undefined ? {} : { srcPort: args.srcPort }),
+    ...(args.ttl === undefined ? {} : { ttl: args.ttl }),
+    ...(args.backend === undefined ? {} : { backend: args.backend }),
+  })
+  if (isEndProblem(result)) {
+    io.err(`kubehop: ${result.problem}\n`)
+    return 2
+  }
+  io.out(format(result, args, io))
+  return exitCodeOf(result.verdict)
+}
+
+function format(result: Parameters<typeof formatTrace>[0], args: TraceCommand, io: Io): string {
+  switch (args.output) {
+    case 'json':
+      return formatJson(result)
+    case 'json-lines':
+      return formatJsonLines(result)
+    case 'minimal':
+      return formatMinimal(result)
+    default:
+      return args.quiet ? formatBrief(result) : formatTrace(result, textOptions(args, io))
+  }
+}
+
+function wrongArgument(args: TraceCommand): string | undefined {
+  if (args.output !== undefined && !formats.some((f) => f === args.output))
+    return `-o ${args.output}: expected one of ${formats.join(', ')}`
+  if (args.protocol !== undefined && !['tcp', 'udp', 'sctp', 'icmp', 'icmpv6'].includes(args.protocol.toLowerCase()))
+    return `--protocol ${args.protocol}: expected tcp, udp, sctp or icmp`
+  if (args.srcPort !== undefined && (args.srcPort < 1 || args.srcPort > 65535))
+    return `--src-port ${args.srcPort}: expected a number from 1 to 65535`
+  if (args.ttl !== undefined && (args.ttl < 1 || args.ttl > 255))
+    return `--ttl ${args.ttl}: expected a number from 1 to 255`
+  return undefined
+}

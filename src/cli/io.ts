@@ -1,0 +1,14 @@
+import type { FileAccess } from '../kube/files.ts'
+
+/** All that a command knows of the process around it. */
+export interface Io {
+  /** Results: standard output. */
+  readonly out: (text: string) => void
+  /** Everything else: standard error. */
+  readonly err: (text: string) => void
+  readonly files: FileAccess
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly outIsTerminal: boolean
+}
+
+export type ExitCode = 0 | 1 | 2 | 3 | 4

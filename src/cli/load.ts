@@ -1,0 +1,107 @@
+import { type AgentProblem, buildCluster } from '../cluster/build.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { runControllers } from '../controllers/run.ts'
+import { expandPaths } from '../kube/files.ts'
+import { loadManifests } from '../kube/load.ts'
+import { formatProblem, formatRef, isError, type Problem } from '../kube/problem.ts'
+import type { ClusterSettings } from '../kube/settings.ts'
+import type { ObjectStore } from '../kube/store.ts'
+import { type Prefix, parsePrefix } from '../net/prefix.ts'
+import type { CommonArguments } from './arguments.ts'
+import type { Io } from './io.ts'
+
+/** The input of a command, read and filled in. */
+export interface LoadedInput {
+  readonly store: ObjectStore
+  readonly settings: ClusterSettings
+}
+
+/** Reads what `-f` names, runs the controllers, prints every problem; undefined when one of them is an error. */
+export function loadInput(paths: readonly string[], args: CommonArguments, io: Io): LoadedInput | undefined {
+  const flags = settingFlags(args)
+  if ('problem' in flags) {
+    io.err(`kubehop: ${flags.problem}\n`)
+    return undefined
+  }
+  if (paths.length === 0) {
+    io.err('kubehop: no input: name manifests with -f FILE, -f DIRECTORY or -f - for standard input\n')
+    return undefined
+  }
+  const { files, problems: fileProblems } = expandPaths(paths, io.files)
+  const {
+    store,
+    settings,
+    problems: loadProblems,
+    ignored,
+  } = loadManifests(files, { namespace: args.namespace, settings: flags.settings })
+  const early = [...fileProblems, ...loadProblems]
+  const late = early.some(isError) ? [] : runControllers(store, settings)
+  const failed = report([...early, ...late], args, io)
+  tellIgnored(ignored, args, io)
+  return failed ? undefined : { store, settings }
+}
+
+/** As `loadInput`, with every node's data plane worked out. */
+export function loadCluster(paths: readonly string[], args: CommonArguments, io: Io): Cluster | undefined {
+  const loaded = loadInput(paths, args, io)
+  if (!loaded) return undefined
+  const { cluster, problems } = buildCluster(loaded.store, loaded.settings)
+  const shown = args.quiet ? problems.filter((p) => p.severity === 'error') : problems
+  for (const line of new Set(shown.map((p) => formatAgentProblem(p, loaded.store)))) io.err(`${line}\n`)
+  return problems.some((p) => p.severity === 'error') ? undefined : cluster
+}
+
+/** `cluster.yaml:12: ConfigMap kube-flannel/kube-flannel-cfg: net-conf.json: ... (flannel)`. */
+function formatAgentProblem(p: AgentProblem, store: ObjectStore): string {
+  const source = p.object && store.sourceOf(p.object)
+  const place = source ? `${source.file}:${source.line}: ` : ''
+  const object = p.object ? `${formatRef(p.object)}: ` : ''
+  const field = p.field === undefined ? '' : `${p.field}: `
+  return `${place}${p.severity === 'error' ? '' : 'warning: '}${object}${field}${p.message} (${p.by}${p.node === undefined ? '' : ` on ${p.node}`})`
+}
+
+/** Prints problems, each once; true when one is an error. Warnings give way to `-q`. */
+function report(problems: readonly Problem[], args: CommonArguments, io: Io): boolean {
+  const failed = problems.some(isError)
+  const shown = args.quiet ? problems.filter(isError) : problems
+  for (const line of new Set(shown.map(formatProblem))) io.err(`${line}\n`)
+  return failed
+}
+
+function tellIgnored(ignored: ReadonlyMap<string, number>, args: CommonArguments, io: Io): void {
+  if (ignored.size === 0 || args.verbose === 0) return
+  const total = [...ignored.values()].reduce((sum, n) => sum + n, 0)
+  io.err(
+    `kubehop: ${total} objects of kinds that are not read: ${[...ignored].map(([kind, n]) => `${n} ${kind}`).join(', ')}\n`,
+  )
+}
+
+type Flags = { readonly settings: Partial<ClusterSettings> } | { readonly problem: string }
+
+function settingFlags(args: CommonArguments): Flags {
+  const pods = networks('--pod-network', args.podNetwork)
+  if (pods && 'problem' in pods) return pods
+  const services = networks('--service-network', args.serviceNetwork)
+  if (services && 'problem' in services) return services
+  if (args.kubeVersion !== undefined && !/^v?1\.\d+(\.|$)/.test(args.kubeVersion))
+    return { problem: `--kube-version ${args.kubeVersion}: expected a version such as 1.34` }
+  return {
+    settings: {
+      ...(pods ? { podNetworks: pods.prefixes } : {}),
+      ...(services ? { serviceNetworks: services.prefixes } : {}),
+      ...(args.kubeVersion === undefined ? {} : { kubeVersion: args.kubeVersion.replace(/^v/, '') }),
+    },
+  }
+}
+
+function networks(
+  flag: string,
+  text: string | undefined,
+): { readonly prefixes: readonly Prefix[] } | { readonly problem: string } | undefined {
+  if (text === undefined) return undefined
+  const parts = text.split(',').map((t) => t.trim())
+  const prefixes = parts.flatMap((t) => (t.includes('/') ? (parsePrefix(t) ?? []) : []))
+  return prefixes.length === parts.length
+    ? { prefixes }
+    : { problem: `${flag} ${text}: expected CIDR blocks such as 10.244.0.0/16` }
+}

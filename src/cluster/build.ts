@@ -1,0 +1,163 @@
+import { applyEdits } from '../artefact/iptables/apply.ts'
+import type { IptablesEdit } from '../artefact/iptables/edit.ts'
+import { addToNetns, type NetnsState } from '../artefact/netns.ts'
+import { renderFlannel } from '../cni/flannel.ts'
+import type { CniResult, PodWiring } from '../cni/result.ts'
+import { nodeSockets } from '../cni/sockets.ts'
+import type { ObjectRef } from '../kube/objects/meta.ts'
+import type { Node } from '../kube/objects/node.ts'
+import type { ClusterSettings } from '../kube/settings.ts'
+import type { ObjectReader } from '../kube/store.ts'
+import { type Family, type Ip, ip } from '../net/ip.ts'
+import { prefixContains } from '../net/prefix.ts'
+import { kubeProxyIptables } from '../proxy/iptables/kube-proxy-iptables.ts'
+import { kubelet } from '../proxy/iptables/kubelet.ts'
+import { planServices } from '../proxy/plan.ts'
+import { proxySettings } from '../proxy/settings.ts'
+import type { Cluster } from './cluster.ts'
+import type { Network } from './loop.ts'
+import { Cabling, hostNetns, type Machine, memoize, nodeNetns, podNetns, type Wire } from './machine.ts'
+import { applyNodeStates, nodeStateProblems } from './node-state.ts'
+import { planUnderlay, type UnderlayPlan } from './underlay.ts'
+import { bareNode, type OutsideTarget, underlayMachines, uplinksOf } from './underlay-machines.ts'
+
+/** Something that a real agent would have logged. `by` is the agent. */
+export interface AgentProblem {
+  /** Input that cannot be used; otherwise a warning. */
+  readonly severity?: 'error'
+  readonly by: string
+  readonly message: string
+  readonly object?: ObjectRef
+  readonly field?: string
+  readonly node?: string
+}
+
+export interface BuiltCluster {
+  readonly cluster: Cluster
+  readonly problems: readonly AgentProblem[]
+}
+
+/** From objects to machines: what every agent would install on every node, and the wires between them. */
+export function buildCluster(objects: ObjectReader, settings: ClusterSettings): BuiltCluster {
+  const nodes = objects.list('Node')
+  const underlay = planUnderlay(nodes, objects.list('Underlay')[0])
+  const uplinks = new Map(nodes.map((n) => [n.metadata.name, uplinksOf(n.metadata.name, underlay)] as const))
+  const cni = renderFlannel(objects, settings, uplinks)
+  const problems: AgentProblem[] = [...nodeStateProblems(objects), ...(cni.problems ?? [])]
+  const context: BuildContext = { objects, settings, underlay, cni }
+  const nodeMachines = nodes.map((node) => nodeMachine(node, context))
+  const podMachines = cni.pods.map(podMachine)
+  const podWires = cni.pods.map(podWire)
+  const [firstNode] = nodes
+  if (firstNode) problems.push(...proxySettings(objects, firstNode, 'ipv4', proxyFlags(context)).problems)
+  const [external] = underlay.hosts
+  return {
+    cluster: {
+      objects,
+      settings,
+      underlay,
+      uplinks,
+      cni: cni.name ?? 'flannel',
+      proxy: firstNode
+        ? `kube-proxy ${proxySettings(objects, firstNode, 'ipv4', proxyFlags(context)).settings.mode}`
+        : 'kube-proxy iptables',
+      network: (outside = []) => network([...nodeMachines, ...podMachines], podWires, underlay, outside),
+      isInside: (address) => isInside(address, context),
+      external: external && hostNetns(external.name),
+    },
+    problems,
+  }
+}
+
+interface BuildContext {
+  readonly objects: ObjectReader
+  readonly settings: ClusterSettings
+  readonly underlay: UnderlayPlan
+  readonly cni: CniResult
+}
+
+const proxyFlags = ({
+  settings,
+}: BuildContext): { readonly podNetworks: ClusterSettings['podNetworks']; readonly kubeVersion?: string } => ({
+  podNetworks: settings.podNetworks,
+  ...(settings.kubeVersion === '' ? {} : { kubeVersion: settings.kubeVersion }),
+})
+
+function network(
+  machines: readonly Machine[],
+  wires: readonly Wire[],
+  underlay: UnderlayPlan,
+  outside: readonly OutsideTarget[],
+): Network {
+  const under = underlayMachines(underlay, outside)
+  return {
+    machines: new Map([...machines, ...under.machines].map((m) => [m.id, m])),
+    cabling: new Cabling([...wires, ...under.wires]),
+  }
+}
+
+function nodeMachine(node: Node, context: BuildContext): Machine {
+  const { name } = node.metadata
+  return { id: nodeNetns(name), kind: 'node', name, node: name, state: memoize(() => nodeState(node, context)) }
+}
+
+/** The agents in the order in which they start on a real node: kubelet, kube-proxy, then the network. */
+function nodeState(node: Node, context: BuildContext): NetnsState {
+  const { objects, underlay, cni } = context
+  const { name } = node.metadata
+  const own = cni.nodes.get(name)
+  const wired = addToNetns(addToNetns(bareNode(name, underlay), own?.additions ?? {}), {
+    sockets: nodeSockets(objects, name),
+  })
+  const localIPs = localAddresses(wired)
+  const agents = (
+    family: Family,
+  ): { readonly edits: readonly IptablesEdit[]; readonly sysctls: Readonly<Record<string, string>> } => {
+    const { settings } = proxySettings(objects, node, family, { ...proxyFlags(context), localIPs })
+    const proxy = kubeProxyIptables(planServices(objects, settings), settings)
+    return { edits: [...kubelet(settings), ...proxy.edits, ...(own?.edits[family] ?? [])], sysctls: proxy.sysctls }
+  }
+  const [ipv4, ipv6] = [agents('ipv4'), agents('ipv6')]
+  const rendered: NetnsState = {
+    ...wired,
+    sysctls: { ...ipv4.sysctls, ...ipv6.sysctls, ...wired.sysctls },
+    iptables: { ipv4: applyEdits(wired.iptables.ipv4, ipv4.edits), ipv6: applyEdits(wired.iptables.ipv6, ipv6.edits) },
+  }
+  return applyNodeStates(rendered, objects, name)
+}
+
+const localAddresses = (state: NetnsState): readonly Ip[] => [...loopbackAddresses, ...state.addresses.map((a) => a.ip)]
+const loopbackAddresses: readonly Ip[] = [ip('127.0.0.1'), ip('::1')]
+
+const podMachine = ({ pod, node, netns }: PodWiring): Machine => ({
+  id: podNetns(pod.namespace ?? 'default', pod.name),
+  kind: 'pod',
+  name: pod.name,
+  namespace: pod.namespace ?? 'default',
+  node,
+  state: () => netns,
+})
+
+const podWire = ({ pod, node, podDevice, hostDevice }: PodWiring): Wire => ({
+  a: { netns: podNetns(pod.namespace ?? 'default', pod.name), device: podDevice },
+  b: { netns: nodeNetns(node), device: hostDevice },
+})
+
+/** Nothing beyond the cluster answers for an address that is a pod's, a Service's, a node's or on a segment. */
+function isInside(address: Ip, { settings, underlay, objects }: BuildContext): boolean {
+  const networks = [
+    ...settings.podNetworks,
+    ...settings.serviceNetworks,
+    ...underlay.segments.flatMap((s) => s.prefixes),
+  ]
+  if (networks.some((p) => prefixContains(p, address))) return true
+  return objects.list('Service').some((s) => serviceAddresses(s).includes(address))
+}
+
+const serviceAddresses = (service: {
+  readonly spec: { readonly externalIPs?: readonly string[] }
+  readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string }[] } }
+}): readonly string[] => [
+  ...(service.spec.externalIPs ?? []),
+  ...(service.status?.loadBalancer?.ingress ?? []).flatMap((i) => i.ip ?? []),
+]

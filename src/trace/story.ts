@@ -1,0 +1,286 @@
+import type { Visit } from '../cluster/loop.ts'
+import type { Machine, NetnsId } from '../cluster/machine.ts'
+import type { LinuxEvent } from '../linux/event.ts'
+import type { Frame, IpPacket } from '../packet/packet.ts'
+import type { Hop, Leg, Place, Step } from './trace.ts'
+
+/** Puts the events of a journey in order of place: request, then reply, each a list of hops. */
+export function tellStory(path: readonly Visit[], machines: ReadonlyMap<NetnsId, Machine>): readonly Leg[] {
+  const teller = new Teller()
+  path.forEach((visit, i) => {
+    const machine = machines.get(visit.netns)
+    if (machine) teller.visit(visit, machine, i === 0)
+  })
+  return teller.legs()
+}
+
+interface OpenHop {
+  readonly netns: NetnsId
+  readonly machine: Machine
+  readonly place: Place
+  packetIn: IpPacket | undefined
+  packetOut: IpPacket | undefined
+  readonly steps: Step[]
+}
+
+class Teller {
+  readonly #forward: OpenHop[] = []
+  readonly #reply: OpenHop[] = []
+  #direction: 'forward' | 'reply' = 'forward'
+  #resolved: LinuxEvent[] = []
+
+  visit(visit: Visit, machine: Machine, first: boolean): void {
+    if (!first && visit.input.kind === 'send') this.#turn()
+    const teller = new VisitTeller(visit, machine)
+    const links = machine.kind === 'node' ? machine.state().links : []
+    const masters = new Map(
+      links.flatMap((l) => (l.master === undefined ? [] : [[l.name as string, l.master as string] as const])),
+    )
+    const kinds = new Map(links.map((l) => [l.name as string, l.kind.kind as string] as const))
+    for (const { event, outer, place } of teller.placed({ masters, kinds })) {
+      if (place === 'resolving') {
+        this.#resolved.push(event)
+        continue
+      }
+      if (this.#direction === 'forward' && event.kind === 'icmp-send' && event.suppressed === undefined) this.#turn()
+      this.#add(machine, visit.netns, place, event, outer)
+      if (endsRequest(event)) this.#turn()
+    }
+  }
+
+  legs(): readonly Leg[] {
+    let n = 0
+    const number = (hop: OpenHop): Hop => ({
+      n: hop.place.kind === 'wire' ? undefined : ++n,
+      netns: hop.netns,
+      node: hop.machine.node,
+      place: hop.place,
+      packetIn: hop.packetIn,
+      packetOut: hop.packetOut,
+      steps: hop.steps,
+    })
+    const forward: Leg = { direction: 'forward', hops: this.#forward.map(number) }
+    return this.#reply.length === 0 ? [forward] : [forward, { direction: 'reply', hops: this.#reply.map(number) }]
+  }
+
+  #turn(): void {
+    this.#direction = 'reply'
+  }
+
+  #add(machine: Machine, netns: NetnsId, place: Place, event: LinuxEvent, outer: boolean): void {
+    // A drop belongs to the packet that was dropped, even when its ICMP error is already on the way.
+    const hops =
+      event.kind === 'drop' && this.#reply.length === 0
+        ? this.#forward
+        : this.#direction === 'forward'
+          ? this.#forward
+          : this.#reply
+    const last = hops[hops.length - 1]
+    const hop =
+      last && last.netns === netns && samePlace(last.place, place) ? last : this.#open(hops, machine, netns, place)
+    const packet = outer ? undefined : packetOf(event)
+    if (packet) {
+      hop.packetIn ??= beforeOf(event) ?? packet
+      hop.packetOut = packet
+    }
+    const resolved = this.#resolved
+    this.#resolved = []
+    hop.steps.push({ event, ...(outer ? { outer: true as const } : {}), ...(resolved.length > 0 ? { resolved } : {}) })
+  }
+
+  #open(hops: OpenHop[], machine: Machine, netns: NetnsId, place: Place): OpenHop {
+    const hop: OpenHop = { netns, machine, place, packetIn: undefined, packetOut: undefined, steps: [] }
+    hops.push(hop)
+    return hop
+  }
+}
+
+interface Links {
+  readonly masters: ReadonlyMap<string, string>
+  readonly kinds: ReadonlyMap<string, string>
+}
+
+interface PlacedEvent {
+  readonly event: LinuxEvent
+  readonly outer: boolean
+  readonly place: Place | 'resolving'
+}
+
+/** Says of each event of one visit where it happened. */
+class VisitTeller {
+  readonly #visit: Visit
+  readonly #machine: Machine
+  #place: Place
+  #outer = false
+  #resolving = false
+
+  constructor(visit: Visit, machine: Machine) {
+    this.#visit = visit
+    this.#machine = machine
+    this.#place = machinePlace(machine)
+  }
+
+  *placed(links: Links): Iterable<PlacedEvent> {
+    const { events } = this.#visit
+    for (const [i, event] of events.entries()) {
+      this.#resolving = this.#isResolving(event)
+      if (this.#resolving) {
+        yield { event, outer: false, place: 'resolving' }
+        continue
+      }
+      if (event.kind === 'receive' && carriesTunnel(events, i)) this.#outer = true
+      if (this.#machine.kind === 'node') this.#place = this.#placeOf(event, links)
+      yield { event, outer: this.#outer && event.kind !== 'decapsulate', place: this.#place }
+      if (event.kind === 'encapsulate') this.#outer = true
+      if (event.kind === 'decapsulate') this.#outer = false
+    }
+  }
+
+  /** ARP and NDP run beside the story; what a hook says about an NDP packet goes with it. */
+  #isResolving(event: LinuxEvent): boolean {
+    switch (event.kind) {
+      case 'receive':
+      case 'transmit':
+        return event.frame !== undefined && isResolution(event.frame)
+      case 'bridge-local':
+      case 'bridge-forward':
+        return isResolution(event.frame)
+      case 'arp':
+      case 'neighbour-learned':
+      case 'neighbour-wait':
+        return true
+      case 'stage':
+        return isNdp(event.packet)
+      case 'bridge-learn':
+        return true
+      case 'rule':
+      case 'rule-miss':
+      case 'chain-end':
+      case 'verdict':
+      case 'conntrack':
+      case 'conntrack-confirm':
+        return this.#resolving
+      case 'route':
+        return this.#resolving && event.purpose !== 'output'
+      default:
+        return false
+    }
+  }
+
+  #placeOf(event: LinuxEvent, { masters, kinds }: Links): Place {
+    const device = (name: string): Place => ({
+      kind: 'device',
+      device: name,
+      deviceKind: kinds.get(name) ?? 'physical',
+    })
+    // While a tunnel's outer packet is under way, all of it is one place: the tunnel.
+    if (this.#outer && event.kind !== 'receive') return this.#place
+    switch (event.kind) {
+      case 'receive':
+        return this.#place.kind === 'device' &&
+          event.packet === undefined &&
+          masters.get(this.#place.device) === event.device
+          ? this.#place
+          : device(event.device)
+      case 'transmit': {
+        const here = this.#place.kind === 'device' ? this.#place.device : undefined
+        return here !== undefined && (here === event.device || masters.get(event.device) === here)
+          ? this.#place
+          : device(event.device)
+      }
+      case 'bridge-local':
+      case 'bridge-forward':
+        return device(event.bridge)
+      case 'neighbour':
+      case 'neighbour-failed':
+      case 'vxlan-fdb':
+      case 'encapsulate':
+      case 'mtu':
+        return device(event.device)
+      case 'decapsulate':
+        return this.#place
+      case 'stage':
+        return { kind: 'hook', hook: event.hook }
+      case 'conntrack':
+        return { kind: 'hook', hook: event.hook }
+      case 'route':
+        return event.purpose === 'input' || event.purpose === 'forward' ? { kind: 'route' } : this.#place
+      case 'socket-send':
+      case 'socket-receive':
+      case 'socket-none':
+      case 'socket-error':
+        return machinePlace(this.#machine)
+      case 'icmp-send':
+        return machinePlace(this.#machine)
+      default:
+        return this.#place
+    }
+  }
+}
+
+function machinePlace(machine: Machine): Place {
+  const name = machine.namespace === undefined ? machine.name : `${machine.namespace}/${machine.name}`
+  return machine.kind === 'switch'
+    ? { kind: 'wire', segment: machine.name }
+    : { kind: 'machine', machine: machine.kind, name }
+}
+
+/** After this event the packet in hand is an answer. */
+const endsRequest = (event: LinuxEvent): boolean =>
+  (event.kind === 'socket-receive' && event.listening) || event.kind === 'socket-none'
+
+/** A receipt that a later decapsulation opens: what is between the two concerns the outer packet. */
+function carriesTunnel(events: readonly LinuxEvent[], at: number): boolean {
+  const received = events[at]
+  if (received?.kind !== 'receive') return false
+  const next = events.slice(at + 1).find((e) => e.kind === 'decapsulate' || e.kind === 'receive')
+  return next?.kind === 'decapsulate'
+}
+
+const isResolution = (frame: Frame): boolean => frame.payload.kind === 'arp' || isNdp(frame.payload.packet)
+const isNdp = (packet: IpPacket): boolean =>
+  packet.payload.kind === 'icmp' &&
+  (packet.payload.message.kind === 'neighbour-solicitation' ||
+    packet.payload.message.kind === 'neighbour-advertisement')
+
+function samePlace(a: Place, b: Place): boolean {
+  switch (a.kind) {
+    case 'machine':
+      return b.kind === 'machine' && a.name === b.name
+    case 'device':
+      return b.kind === 'device' && a.device === b.device
+    case 'hook':
+      return b.kind === 'hook' && a.hook === b.hook
+    case 'route':
+      return b.kind === 'route'
+    case 'wire':
+      return b.kind === 'wire' && a.segment === b.segment
+  }
+}
+
+/** The packet as it is after the event. */
+function packetOf(event: LinuxEvent): IpPacket | undefined {
+  switch (event.kind) {
+    case 'receive':
+    case 'transmit':
+      return event.packet ?? (event.frame?.payload.kind === 'ip' ? event.frame.payload.packet : undefined)
+    case 'stage':
+    case 'socket-send':
+    case 'socket-receive':
+    case 'socket-none':
+    case 'icmp-send':
+      return event.packet
+    case 'nat':
+      return event.after
+    case 'encapsulate':
+    case 'decapsulate':
+      return event.inner
+    case 'bridge-local':
+    case 'bridge-forward':
+      return event.frame.payload.kind === 'ip' ? event.frame.payload.packet : undefined
+    default:
+      return undefined
+  }
+}
+
+const beforeOf = (event: LinuxEvent): IpPacket | undefined => (event.kind === 'nat' ? event.before : undefined)

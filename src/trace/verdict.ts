@@ -1,0 +1,213 @@
+import { formatRule } from '../artefact/iptables/print.ts'
+import type { Visit } from '../cluster/loop.ts'
+import type { Machine, NetnsId } from '../cluster/machine.ts'
+import type { DropEvent } from '../linux/event.ts'
+import { formatSocketAddress } from '../net/port.ts'
+import { type IcmpError, type IpPacket, packetFamily, tcpFlag } from '../packet/packet.ts'
+import type { Ending } from './path.ts'
+import type { Leg, ReasonCode, Result, Verdict, VerdictPlace } from './trace.ts'
+
+/** All that a verdict is drawn from. */
+export interface Outcome {
+  readonly ending: Ending
+  readonly visits: readonly Visit[]
+  readonly legs: readonly Leg[]
+  readonly machines: ReadonlyMap<NetnsId, Machine>
+  readonly overrun: boolean
+}
+
+export function verdictOf(outcome: Outcome): Verdict {
+  const { ending } = outcome
+  const drop = mainDrop(outcome)
+  if (outcome.overrun)
+    return failed(
+      'looped',
+      'loop',
+      'the packet kept being copied or forwarded until the limit of visits',
+      outcome,
+      drop,
+    )
+  if (drop?.event.reason === 'unsupported-rule')
+    return failed('undecided', 'unsupported-rule', drop.event.detail, outcome, drop)
+  switch (ending.kind) {
+    case 'answered':
+      return answered(ending.packet, outcome, drop)
+    case 'error':
+      return ending.icmp ? icmpAnswered(ending.icmp, outcome, drop) : localError(ending.errno, outcome, drop)
+    case 'dropped': {
+      const reason = drop ? reasonOf(drop.event) : 'no-answer'
+      return failed(
+        reason === 'ttl-expired' ? 'looped' : silentResult(reason),
+        reason,
+        drop?.event.detail ?? 'no answer',
+        outcome,
+        drop,
+      )
+    }
+    case 'silent':
+      return failed(
+        'dropped',
+        'no-answer',
+        'the request arrived, but the process that got it does not answer',
+        outcome,
+        drop,
+      )
+  }
+}
+
+function answered(packet: IpPacket, outcome: Outcome, drop: PlacedDrop | undefined): Verdict {
+  const { payload } = packet
+  if (payload.kind === 'tcp' && payload.flags & tcpFlag.rst) {
+    return failed(
+      'refused',
+      'not-listening',
+      drop?.event.detail ?? `nothing listens: ${socketOf(packet)} answers with RST`,
+      outcome,
+      drop,
+    )
+  }
+  if (payload.kind === 'sctp' && payload.chunk === 'abort') {
+    return failed(
+      'refused',
+      'not-listening',
+      drop?.event.detail ?? `nothing listens: ${socketOf(packet)} answers with ABORT`,
+      outcome,
+      drop,
+    )
+  }
+  return {
+    result: 'delivered',
+    reason: undefined,
+    failed: undefined,
+    sentence: 'request and reply arrived',
+    place: undefined,
+  }
+}
+
+function icmpAnswered(icmp: IpPacket, outcome: Outcome, drop: PlacedDrop | undefined): Verdict {
+  const message =
+    icmp.payload.kind === 'icmp' && icmp.payload.message.kind === 'error' ? icmp.payload.message : undefined
+  const result = message ? icmpResult(message, packetFamily(icmp) === 'ipv4') : 'rejected'
+  const reason = drop ? reasonOf(drop.event) : 'rule-reject'
+  const said = message ? `ICMP ${message.type}/${message.code} from ${icmp.src}` : `ICMP from ${icmp.src}`
+  return failed(result, reason, `${drop?.event.detail ?? 'rejected'}; the sender gets ${said}`, outcome, drop)
+}
+
+/** Unreachable: no route or no neighbour. Looped: time exceeded. Everything else is somebody's no. */
+function icmpResult({ type, code }: IcmpError, ipv4: boolean): Result {
+  if (ipv4 ? type === 11 : type === 3) return 'looped'
+  if (ipv4 ? type === 3 && (code === 0 || code === 1) : type === 1 && (code === 0 || code === 3)) return 'unreachable'
+  return 'rejected'
+}
+
+function localError(errno: string, outcome: Outcome, drop: PlacedDrop | undefined): Verdict {
+  const reason = drop ? reasonOf(drop.event) : 'no-route'
+  const detail = `${drop?.event.detail ?? 'the packet cannot be sent'}; the system call fails with ${errno}`
+  if (errno === 'ECONNREFUSED')
+    return failed(
+      'refused',
+      drop ? reason : 'not-listening',
+      drop?.event.detail ?? 'the connection is refused',
+      outcome,
+      drop,
+    )
+  const result: Result =
+    errno === 'EPERM'
+      ? reason === 'rule-drop' || reason === 'no-local-endpoints'
+        ? 'dropped'
+        : 'rejected'
+      : errno === 'EMSGSIZE'
+        ? 'rejected'
+        : 'unreachable'
+  return failed(result, reason, detail, outcome, drop)
+}
+
+const silentResult = (reason: ReasonCode): Result =>
+  reason === 'no-route' || reason === 'neigh-missing' || reason === 'unreachable-route' || reason === 'prohibit-route'
+    ? 'unreachable'
+    : 'dropped'
+
+function failed(
+  result: Result,
+  reason: ReasonCode,
+  sentence: string,
+  outcome: Outcome,
+  drop: PlacedDrop | undefined,
+): Verdict {
+  return { result, reason, failed: failedLeg(outcome, drop), sentence, place: drop && placeOf(drop, outcome) }
+}
+
+/** The request failed unless it got as far as a process: then the reply did. */
+function failedLeg({ legs, ending }: Outcome, drop: PlacedDrop | undefined): 'forward' | 'reply' {
+  if (ending.kind !== 'dropped' && ending.kind !== 'silent') return 'forward'
+  const reply = legs.find((l) => l.direction === 'reply')
+  return reply && (!drop || reply.hops.some((h) => h.steps.some((s) => s.event === drop.event))) ? 'reply' : 'forward'
+}
+
+interface PlacedDrop {
+  readonly event: DropEvent
+  readonly visit: Visit
+}
+
+/** The loss that matters: of the traced packet or its answer, not of an error about it or of a flooded copy. */
+function mainDrop({ ending, visits, legs }: Outcome): PlacedDrop | undefined {
+  if (ending.kind === 'dropped') return { event: ending.drop, visit: ending.visit }
+  const told = new Set(legs.flatMap((l) => l.hops.flatMap((h) => h.steps.map((s) => s.event))))
+  const all = visits.flatMap((visit) =>
+    visit.events.flatMap((event) => (event.kind === 'drop' ? [{ event, visit }] : [])),
+  )
+  return all.find((d) => told.has(d.event) && d.event.reason !== 'other-host')
+}
+
+function placeOf({ event, visit }: PlacedDrop, { legs, machines }: Outcome): VerdictPlace {
+  const hop = legs.flatMap((l) => l.hops).find((h) => h.steps.some((s) => s.event === event))
+  const node = machines.get(visit.netns)?.node
+  const { device, hook, table, chain, index, rule } = event
+  return {
+    netns: visit.netns,
+    ...(node === undefined ? {} : { node }),
+    ...(hop?.n === undefined ? {} : { hop: hop.n }),
+    ...(device === undefined ? {} : { device }),
+    ...(hook === undefined ? {} : { hook }),
+    ...(table === undefined ? {} : { table }),
+    ...(chain === undefined ? {} : { chain }),
+    ...(index === undefined ? {} : { index }),
+    ...(rule === undefined || chain === undefined ? {} : { rule: formatRule(rule, chain) }),
+    ...(rule?.origin === undefined ? {} : { origin: rule.origin }),
+  }
+}
+
+/** What a kernel drop means in a cluster: the rule's own comment and origin say it. */
+export function reasonOf(drop: DropEvent): ReasonCode {
+  const comment = drop.rule?.matches.find((m) => m.kind === 'comment')
+  const text = comment?.kind === 'comment' ? comment.text : ''
+  switch (drop.reason) {
+    case 'rule-reject':
+      return text.endsWith('has no endpoints') ? 'no-endpoints' : 'rule-reject'
+    case 'rule-drop':
+      if (text.endsWith('has no local endpoints')) return 'no-local-endpoints'
+      if (drop.rule?.origin?.by === 'Underlay')
+        return drop.rule.protocol && !/^\d+$/.test(drop.rule.protocol.value) ? 'tunnel-port-blocked' : 'proto-blocked'
+      if (drop.rule?.matches.some((m) => m.kind === 'conntrack' && m.state?.value.includes('INVALID') && !m.state.not))
+        return 'ct-invalid'
+      return 'rule-drop'
+    case 'policy-drop':
+      return drop.chain === 'FORWARD' ? 'forward-policy-drop' : 'rule-drop'
+    case 'vni-mismatch':
+      return 'tunnel-peer-unknown'
+    case 'not-enslaved':
+      return 'no-veth-peer'
+    case 'loop-limit':
+      return 'loop'
+    case 'nat-no-port':
+    case 'nat-failed':
+      return 'ct-table-full'
+    case 'reassembly-incomplete':
+      return 'mtu-exceeded-df'
+    default:
+      return drop.reason
+  }
+}
+
+const socketOf = (packet: IpPacket): string =>
+  'srcPort' in packet.payload ? formatSocketAddress(packet.src, packet.payload.srcPort) : packet.src

@@ -1,0 +1,46 @@
+import type { LinuxEvent } from '../linux/event.ts'
+import type { Branch, Hop, Trace } from '../trace/trace.ts'
+import { destination, natText, source } from './step.ts'
+import { placeName } from './text.ts'
+
+/** `-q`: one line per hop at which something happened to the packet, with the hop's number. */
+export function formatBrief(trace: Trace): string {
+  return trace.branches.map((b) => `${[...branchLines(b), verdictLine(b)].join('\n')}\n`).join('\n')
+}
+
+function branchLines(branch: Branch): readonly string[] {
+  return branch.legs.flatMap((leg) => leg.hops.flatMap(hopLines))
+}
+
+function hopLines(hop: Hop): readonly string[] {
+  const where =
+    hop.place.kind === 'machine'
+      ? `${placeName(hop.place)}${hop.node === undefined || hop.place.machine === 'node' ? '' : `@${hop.node}`}`
+      : `${hop.node ?? hop.netns} ${placeName(hop.place)}`
+  const news = hop.steps.flatMap((s) => (s.outer ? [] : (newsOf(s.event) ?? [])))
+  return news.map((text) => `${String(hop.n ?? '').padStart(2)} ${where.padEnd(32)} ${text}`)
+}
+
+function newsOf(event: LinuxEvent): string | undefined {
+  switch (event.kind) {
+    case 'socket-send':
+      return `${source(event.packet)} -> ${destination(event.packet)}`
+    case 'nat':
+      return natText(event)
+    case 'encapsulate':
+      return `${event.form}${event.vni === undefined ? '' : ` vni ${event.vni}`}  ${event.outer.src} -> ${event.outer.dst}`
+    case 'decapsulate':
+      return `${event.form} taken off`
+    case 'socket-receive':
+      return 'delivered'
+    case 'icmp-send':
+      return event.suppressed === undefined ? `sends ${event.why}` : undefined
+    case 'drop':
+      return `${event.reason}: ${event.detail}`
+    default:
+      return undefined
+  }
+}
+
+const verdictLine = ({ verdict }: Branch): string =>
+  verdict.result === 'delivered' ? 'delivered' : `${verdict.result} ${verdict.reason ?? ''}: ${verdict.sentence}`

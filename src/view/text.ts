@@ -1,0 +1,260 @@
+import { formatPacket } from '../packet/format.ts'
+import { packetLength } from '../packet/length.ts'
+import { decidingRules } from '../trace/decide.ts'
+import { formatFraction, plus, zero } from '../trace/fraction.ts'
+import type { Branch, EndView, Hop, Leg, Place, Trace, Verdict } from '../trace/trace.ts'
+import { formatOrigin } from './origin.ts'
+import { type Paint, paintFor, type Symbols, unicode } from './paint.ts'
+import { type StepText, stepText } from './step.ts'
+
+export interface TextOptions {
+  readonly colour: boolean
+  readonly symbols: Symbols
+  /** 0: what decided. 1: also what did not. 2: every rule examined. */
+  readonly detail: 0 | 1 | 2
+}
+export const plainText: TextOptions = { colour: false, symbols: unicode, detail: 0 }
+
+interface Style extends TextOptions {
+  readonly paint: Paint
+}
+
+/** The whole trace for a person: verdict, packet, hops there and back, cause, and one last line for scripts. */
+export function formatTrace(trace: Trace, options: TextOptions = plainText): string {
+  const style: Style = { ...options, paint: paintFor(options.colour) }
+  const body =
+    trace.branches.length === 1 ? trace.branches.flatMap((b) => branchLines(b, style)) : branchTable(trace, style)
+  return [...headLines(trace, style), ...body, ...noteLines(trace, style), resultLine(trace), ''].join('\n')
+}
+
+function headLines(trace: Trace, style: Style): readonly string[] {
+  const { paint } = style
+  const [branch] = trace.branches
+  const { packet, assumed } = trace.question
+  const chosen = assumed.length > 0 ? `   (${assumed.join(', ')} chosen)` : ''
+  return [
+    `${headline(trace.verdict, style)}  ${journey(trace, style)}`,
+    ...causeLines(trace.verdict, style),
+    `packet     ${formatPacket(packet)}  len ${packetLength(packet)} ttl ${packet.ttl}${chosen}`,
+    ...(branch && trace.branches.length === 1 ? choiceLines(branch, paint) : []),
+    '',
+  ]
+}
+
+function headline(verdict: Verdict, { paint }: Style): string {
+  const word = (verdict.mixed ? 'MIXED' : verdict.result.toUpperCase()).padEnd(9)
+  return verdict.result === 'delivered' ? paint.good(word) : paint.bad(word)
+}
+
+function journey({ question, branches }: Trace, { paint }: Style): string {
+  const [branch] = branches
+  const reached = branches.length === 1 ? branch?.reached : undefined
+  const via =
+    question.to.kind === 'Pod' || !reached || reached.name === endName(question.to)
+      ? ''
+      : ` -> ${reached.kind} ${reached.name}${reached.node && reached.kind === 'pod' ? ` (${reached.node})` : ''}`
+  const count = (leg: Leg | undefined): number => leg?.hops.filter((h) => h.n !== undefined).length ?? 0
+  const hops =
+    branch && branches.length === 1
+      ? `   ${count(branch.legs[0])} hops there${branch.legs[1] ? `, ${count(branch.legs[1])} back` : ''}`
+      : ''
+  return `${paint.object(endLabel(question.from))} -> ${paint.object(endLabel(question.to))}${paint.object(via)}${hops}`
+}
+
+const endName = (end: EndView): string => (end.namespace === undefined ? end.name : `${end.namespace}/${end.name}`)
+
+function endLabel(end: EndView): string {
+  const port = end.port === undefined ? '' : `:${end.port}`
+  switch (end.kind) {
+    case 'Pod':
+      return `pod ${endName(end)}${port}`
+    case 'Service':
+      return `svc ${endName(end)}${port}`
+    case 'Node':
+      return `node ${end.name}${port}`
+    case 'Host':
+      return `host ${end.name}${port}`
+    case 'Address':
+      return end.name.includes(':') && port !== '' ? `[${end.name}]${port}` : `${end.name}${port}`
+    case 'Name':
+      return `${end.name}${port}`
+  }
+}
+
+function causeLines(verdict: Verdict, { paint }: Style): readonly string[] {
+  if (verdict.result === 'delivered') return []
+  const { place } = verdict
+  const at = place
+    ? ` at ${[place.hop === undefined ? '' : `hop ${place.hop}`, place.node ?? place.netns].filter((t) => t !== '').join(', ')}`
+    : ''
+  const chain =
+    place?.chain === undefined
+      ? ''
+      : `, ${place.table ?? ''} ${place.chain}${place.index === undefined ? '' : `:${place.index}`}`
+  return [
+    `           ${paint.bad(verdict.reason ?? '')}${at}${chain}, ${verdict.failed === 'reply' ? 'on the way back' : 'on the way there'}`,
+    `           ${verdict.sentence}`,
+    ...(place?.origin ? [`           from ${paint.object(formatOrigin(place.origin))}`] : []),
+  ]
+}
+
+function choiceLines(branch: Branch, paint: Paint): readonly string[] {
+  if (branch.choices.length === 0) return []
+  const reached = branch.reached ? paint.object(branch.reached.name) : 'no backend'
+  return [
+    `choices    ${reached} with probability ${formatFraction(branch.probability)}   (--backend N or NAME pins another, --backend all lists them)`,
+  ]
+}
+
+/** Several branches: each in one line, and what they add up to. */
+function branchTable(trace: Trace, { paint }: Style): readonly string[] {
+  const rows = trace.branches.map((b, i) => [
+    `${i + 1}`,
+    formatFraction(b.probability),
+    b.verdict.result,
+    b.reached
+      ? `${b.reached.name}${b.reached.port === undefined ? '' : ` ${b.reached.address}:${b.reached.port}`}`
+      : '-',
+    b.reached ? `sees ${b.reached.source.ip}` : (b.verdict.reason ?? ''),
+  ])
+  const widths = [0, 1, 2, 3].map((c) => Math.max(...rows.map((r) => (r[c] ?? '').length)))
+  const total = trace.branches.reduce((sum, b) => plus(sum, b.probability), zero)
+  const line = (row: readonly string[], branch: Branch | undefined): string => {
+    const [n = '', p = '', result = '', reached = '', source = ''] = row.map((cell, c) => cell.padEnd(widths[c] ?? 0))
+    const painted = branch?.verdict.result === 'delivered' ? paint.good(result) : paint.bad(result)
+    return `  ${n}  ${p}  ${painted}  ${paint.object(reached)}  ${source}`.trimEnd()
+  }
+  return [
+    'branches',
+    ...rows.map((r, i) => line(r, trace.branches[i])),
+    `  probabilities add up to ${formatFraction(total)}`,
+    '',
+  ]
+}
+
+function branchLines(branch: Branch, style: Style): readonly string[] {
+  return branch.legs.flatMap((leg) => [legTitle(leg), ...leg.hops.flatMap((hop) => hopLines(hop, style)), ''])
+}
+
+function legTitle(leg: Leg): string {
+  if (leg.direction === 'forward') return 'FORWARD'
+  const first = leg.hops.flatMap((h) => h.packetIn ?? [])[0]
+  return `REPLY   ${first ? formatPacket(first) : ''}`.trimEnd()
+}
+
+const width = 72
+
+function hopLines(hop: Hop, style: Style): readonly string[] {
+  const { paint, symbols, detail } = style
+  if (hop.place.kind === 'wire' && !hop.steps.some((s) => s.event.kind === 'drop')) {
+    return [paint.evidence(`     ${symbols.wire.repeat(24)} ${hop.place.segment} ${symbols.wire.repeat(24)}`)]
+  }
+  const steps = shownSteps(hop, detail)
+  const number = hop.n === undefined ? '  ' : String(hop.n).padStart(2)
+  const summary = steps.length === 0 ? trivialSummary(hop) : ''
+  const title = `${placeName(hop.place)}${summary === '' ? '' : `   ${summary}`}`
+  const pad = ' '.repeat(Math.max(2, width - title.length))
+  const head =
+    `${number} ${symbols.place} ${paint.place(placeName(hop.place))}${summary === '' ? '' : `   ${paint.evidence(summary)}`}${pad}${hop.node ?? ''}`.trimEnd()
+  return [head, ...steps.flatMap((s, i) => stepLines(s, i === steps.length - 1, style))]
+}
+
+interface ShownStep extends StepText {
+  readonly outer: boolean
+}
+
+function shownSteps(hop: Hop, detail: 0 | 1 | 2): readonly ShownStep[] {
+  const deciding = decidingRules(hop.steps.map((s) => s.event))
+  return hop.steps.flatMap((step): ShownStep[] => {
+    // What the outer packet meets is told only where it decides something.
+    const decides = deciding.has(step.event)
+    const text = stepText(step.event, decides)
+    const resolved = step.resolved ? resolution(step.resolved) : undefined
+    const shown =
+      text && visible(text, step.outer === true, step.event.kind, decides) <= detail
+        ? [{ ...text, outer: step.outer === true }]
+        : []
+    return [...(resolved && resolved.level <= detail ? [{ ...resolved, outer: false }] : []), ...shown]
+  })
+}
+
+function visible(text: StepText, outer: boolean, kind: string, decides: boolean): 0 | 1 | 2 {
+  if (!outer) return kind === 'conntrack' ? 0 : text.level
+  if (kind === 'conntrack') return 1
+  // An outer packet is accepted nearly always: only what changes or ends it is news.
+  return kind === 'rule' && decides && text.tone === undefined ? 1 : text.level
+}
+
+/** ARP or NDP, folded into one line. */
+function resolution(events: NonNullable<Hop['steps'][number]['resolved']>): StepText | undefined {
+  const learned = events.findLast((e) => e.kind === 'neighbour-learned')
+  if (learned?.kind !== 'neighbour-learned') return undefined
+  return { label: 'neigh', text: `${learned.ip} dev ${learned.device} is ${learned.mac}, asked and answered`, level: 1 }
+}
+
+function stepLines(step: ShownStep, last: boolean, { paint, symbols, detail }: Style): readonly string[] {
+  const tone = step.tone === undefined ? (t: string): string => t : paint[step.tone]
+  const mark =
+    step.tone === 'bad' ? ` ${symbols.no}` : step.label === 'socket' && step.tone === 'good' ? ` ${symbols.yes}` : ''
+  const label = `${step.outer ? 'outer ' : ''}${step.label}`.padEnd(9)
+  const evidence = detail >= 1 || step.evidence === undefined ? (step.evidence ?? []) : step.evidence
+  return [
+    `     ${last ? symbols.last : symbols.step} ${label} ${tone(step.text)}${mark}`,
+    ...evidence.map((line) => `     ${last ? ' ' : '|'}            ${paint.evidence(line)}`),
+  ]
+}
+
+/** A place where nothing was decided, in one line. */
+function trivialSummary(hop: Hop): string {
+  const states = hop.steps.flatMap((s) => (s.event.kind === 'conntrack' ? [s.event.state] : []))
+  const hooks = new Set(hop.steps.flatMap((s) => (s.event.kind === 'stage' ? [s.event.stage] : [])))
+  const rules = hop.steps.reduce(
+    (n, s) => n + (s.event.kind === 'rule' || s.event.kind === 'chain-end' ? s.event.examined : 0),
+    0,
+  )
+  if (hooks.size > 0) return rules > 0 ? `${rules} rules examined, none decided` : `${states.join(', ')}passed`
+  return ''
+}
+
+export function placeName(place: Place): string {
+  switch (place.kind) {
+    case 'machine':
+      return place.machine === 'node' ? place.name : `${place.machine} ${place.name}`
+    case 'device':
+      return place.deviceKind === 'physical' || place.deviceKind === 'veth'
+        ? place.device
+        : `${place.device} (${place.deviceKind})`
+    case 'hook':
+      return place.hook.toUpperCase()
+    case 'route':
+      return 'route'
+    case 'wire':
+      return `wire ${place.segment}`
+  }
+}
+
+const noteLines = (trace: Trace, { paint, symbols }: Style): readonly string[] =>
+  trace.notes.map((n) =>
+    n.level === 'warning' ? paint.change(`${symbols.warn} ${n.message}`) : `note       ${n.message}`,
+  )
+
+/** The last line: the same facts for scripts, in a form that stays. */
+function resultLine({ verdict, branches }: Trace): string {
+  const direction = (which: 'forward' | 'reply'): string =>
+    verdict.result === 'delivered'
+      ? 'delivered'
+      : verdict.failed === which
+        ? verdict.result
+        : which === 'forward'
+          ? 'delivered'
+          : 'none'
+  const cost = branches.reduce(
+    (sum, b) => ({ rules: sum.rules + b.cost.rulesExamined, lookups: sum.lookups + b.cost.lookups }),
+    { rules: 0, lookups: 0 },
+  )
+  const reason = verdict.reason === undefined ? '' : ` ${verdict.reason}`
+  const place = verdict.place
+    ? ` ${verdict.place.node ?? verdict.place.netns}${verdict.place.hop === undefined ? '' : ` hop=${verdict.place.hop}`}`
+    : ''
+  return `result ${verdict.mixed ? 'mixed' : verdict.result}${reason}${place}  forward=${direction('forward')} reply=${direction('reply')}  rules=${cost.rules} lookups=${cost.lookups}`
+}

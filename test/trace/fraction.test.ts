@@ -1,0 +1,34 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { complement, formatFraction, fraction, one, plus, times, toNumber, zero } from '../../src/trace/fraction.ts'
+
+describe('exact probabilities', () => {
+  test.each([
+    { of: fraction(2, 4), text: '1/2' },
+    { of: one, text: '1' },
+    { of: zero, text: '0' },
+    { of: fraction(715827883, 2 ** 31), text: '~1/3' },
+    { of: fraction(1, 7919), text: '1/7919' },
+  ])('$text is how it is printed', ({ of, text }) => {
+    expect(formatFraction(of)).toBe(text)
+  })
+
+  const share = fc.tuple(fc.nat(1000), fc.integer({ min: 1, max: 1000 })).map(([n, d]) => fraction(Math.min(n, d), d))
+
+  test('a share and its complement add up to one', () => {
+    fc.assert(
+      fc.property(share, (s) => {
+        expect(plus(s, complement(s))).toEqual(one)
+      }),
+    )
+  })
+
+  test('products and sums are those of numbers', () => {
+    fc.assert(
+      fc.property(share, share, (a, b) => {
+        expect(toNumber(times(a, b))).toBeCloseTo(toNumber(a) * toNumber(b), 9)
+        expect(toNumber(plus(a, b))).toBeCloseTo(toNumber(a) + toNumber(b), 9)
+      }),
+    )
+  })
+})
