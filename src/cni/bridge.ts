@@ -1,6 +1,7 @@
 import { type DeviceName, defaultPortSettings, deviceName, type Link } from '../artefact/link.ts'
 import type { Address, NetnsAdditions } from '../artefact/netns.ts'
 import type { Origin } from '../artefact/origin.ts'
+import { deviceKey } from '../artefact/sysctl.ts'
 import { type Family, familyOf, type Ip } from '../net/ip.ts'
 import { broadcastOf, type InterfaceAddress, networkOf, nthAddress, type Prefix, prefixFamily } from '../net/prefix.ts'
 import type { BridgeConf } from './bridge-conf.ts'
@@ -27,7 +28,7 @@ export function bridgeOnNode({ conf, version }: BridgeSetup, sandboxes: readonly
     links: [bridgeLink(conf, first, gateways, version, origin), ...sandboxes.map((s) => hostVeth(conf, s, bridge))],
     addresses: gateways.map((a) => addressOn(bridge, a, origin)),
     sysctls: {
-      [`net.ipv6.conf.${bridge}.accept_ra`]: '0',
+      [deviceKey('ipv6', bridge, 'accept_ra')]: '0',
       ...forwardingSysctls(gateways.map((a) => familyOf(a.ip))),
     },
   }

@@ -25,7 +25,9 @@ export function renderFlannel(objects: ObjectReader, settings: ClusterSettings, 
       return [name, lazy(() => renderNode(plan, self, make()))] as const
     }),
   )
+  const [first] = plan.nodes.values()
   return {
+    name: `flannel ${first?.conf.backend.type ?? '(not running)'}`,
     nodes: new Map([...rendered].map(([name, node]) => [name, lazyNetwork(node)])),
     get pods() {
       return [...rendered.values()].flatMap((node) => node().pods)

@@ -1,6 +1,8 @@
 import type { IptablesEdit } from '../artefact/iptables/edit.ts'
 import { parseRule } from '../artefact/iptables/parse.ts'
 import type { Rule } from '../artefact/iptables/rule.ts'
+import { deviceName } from '../artefact/link.ts'
+import { deviceKey } from '../artefact/sysctl.ts'
 import type { Node } from '../kube/objects/node.ts'
 import type { Pod } from '../kube/objects/pod.ts'
 import { type Family, families, familyOf } from '../net/ip.ts'
@@ -152,7 +154,10 @@ function runPortmap(chain: PluginChain, sandboxes: readonly Sandbox[]): PortmapR
     problems: [],
     sysctls: ({ bridge }, type) =>
       Object.fromEntries(
-        local.map((s) => [`net.ipv4.conf.${type === 'bridge' ? bridge : s.hostDevice}.route_localnet`, '1']),
+        local.map((s) => [
+          deviceKey('ipv4', type === 'bridge' ? deviceName(bridge) : s.hostDevice, 'route_localnet'),
+          '1',
+        ]),
       ),
     ...portmapRules(conf, adds),
   }

@@ -50,6 +50,8 @@ export interface PodWiring {
 }
 
 export interface CniResult {
+  /** What it is called: `flannel vxlan`. */
+  readonly name?: string
   readonly nodes: ReadonlyMap<string, NodeNetwork>
   readonly pods: readonly PodWiring[]
   /** What the agents would have complained about. */

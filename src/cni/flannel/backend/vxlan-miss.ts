@@ -21,7 +21,7 @@ export function vxlanByMiss(context: BackendContext): Backend {
     base: {
       ...vxlanBase(context, options, asked),
       ...networkByDevice(context, device),
-      sysctls: { [`net.ipv4.neigh.${device.replaceAll('.', '/')}.app_solicit`]: '3' },
+      sysctls: { [`net.ipv4.neigh.${device}.app_solicit`]: '3' },
     },
     added: (peer) => programmed(missCommands(context, peer)),
     removed: (peer) => missCommands(context, peer).map(forget),

@@ -1,5 +1,6 @@
 import { type DeviceName, deviceName, type Link } from '../../../artefact/link.ts'
 import type { Address, NetnsAdditions } from '../../../artefact/netns.ts'
+import { deviceKey } from '../../../artefact/sysctl.ts'
 import type { Family } from '../../../net/ip.ts'
 import { widthOf } from '../../../net/ip.ts'
 import { isAtLeast } from '../../version.ts'
@@ -60,14 +61,11 @@ export function vxlanBase(context: BackendContext, options: VxlanOptions, asked:
     addresses: parts.map(([family, part]) => tunnelAddress(context, vxlanDevice(family, options.vni), family, part)),
     sysctls: Object.fromEntries(
       isAtLeast(context.version, 'v0.13.0')
-        ? parts.map(([family]) => [`net.ipv6.conf.${sysctlName(vxlanDevice(family, options.vni))}.accept_ra`, '0'])
+        ? parts.map(([family]) => [deviceKey('ipv6', vxlanDevice(family, options.vni), 'accept_ra'), '0'])
         : [],
     ),
   }
 }
-
-/** A dot in a device name is a slash in a dotted key (sysctl(8)). */
-const sysctlName = (device: DeviceName): string => device.replaceAll('.', '/')
 
 export const tunnelAddress = (
   { origin }: BackendContext,
