@@ -1,3 +1,4 @@
+import { parseApiIp } from '../kube/addresses.ts'
 import type {
   Endpoint,
   EndpointSlice,
@@ -6,7 +7,7 @@ import type {
   Endpoints,
   Service,
 } from '../kube/objects/service.ts'
-import { familyOf, parseIp } from '../net/ip.ts'
+import { familyOf } from '../net/ip.ts'
 import { type ControllerContext, isFromCluster, isGenerated, reconcile } from './context.ts'
 import { managedByLabel, serviceNameLabel, serviceOf } from './endpoint-slices.ts'
 import { generatedName } from './generated-name.ts'
@@ -61,7 +62,7 @@ function endpointsOf(
   family: IpFamily,
 ): readonly Endpoint[] {
   const isOfFamily = (text: string): boolean => {
-    const ip = parseIp(text)
+    const ip = parseApiIp(text)
     return ip !== undefined && ipFamilyOf(familyOf(ip)) === family
   }
   return [

@@ -1,5 +1,6 @@
+import { parseApiIp } from '../kube/addresses.ts'
 import type { Service } from '../kube/objects/service.ts'
-import { type Family, familyOf, parseIp } from '../net/ip.ts'
+import { type Family, familyOf } from '../net/ip.ts'
 
 export type IpFamily = 'IPv4' | 'IPv6'
 export type IpFamilyPolicy = NonNullable<Service['spec']['ipFamilyPolicy']>
@@ -52,4 +53,4 @@ function plan(
 }
 
 const familiesOf = (ips: readonly string[]): readonly IpFamily[] =>
-  ips.map(parseIp).flatMap((ip) => (ip === undefined ? [] : [ipFamilyOf(familyOf(ip))]))
+  ips.map(parseApiIp).flatMap((ip) => (ip === undefined ? [] : [ipFamilyOf(familyOf(ip))]))

@@ -1,5 +1,6 @@
+import { parseApiIp } from '../kube/addresses.ts'
 import type { Service } from '../kube/objects/service.ts'
-import { type Family, type Ip, ipAt, ipToBigInt, parseIp } from '../net/ip.ts'
+import { type Family, type Ip, ipAt, ipToBigInt } from '../net/ip.ts'
 import { lastAddress, type Prefix, prefix, prefixFamily } from '../net/prefix.ts'
 import type { ControllerContext } from './context.ts'
 import { familyOfIpFamily } from './ip-families.ts'
@@ -27,7 +28,7 @@ const ingressIps = ({ status }: Service): readonly string[] =>
   (status?.loadBalancer?.ingress ?? []).flatMap((i) => (i.ip === undefined ? [] : [i.ip]))
 
 function addressesFor({ spec }: Service, taken: Set<string>): readonly Ip[] {
-  const asked = parseIp(spec.loadBalancerIP ?? '')
+  const asked = parseApiIp(spec.loadBalancerIP ?? '')
   if (asked) return [asked]
   const ips = (spec.ipFamilies ?? []).map((f) => firstFree(loadBalancerNetworks[familyOfIpFamily(f)], taken))
   const found = ips.filter((ip) => ip !== undefined)

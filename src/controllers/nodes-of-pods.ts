@@ -1,7 +1,8 @@
+import { parseApiIp } from '../kube/addresses.ts'
 import type { Node } from '../kube/objects/node.ts'
 import type { Pod } from '../kube/objects/pod.ts'
 import type { ClusterSettings } from '../kube/settings.ts'
-import { familyOf, type Ip, parseIp } from '../net/ip.ts'
+import { familyOf, type Ip } from '../net/ip.ts'
 import { formatPrefix, networkOf, prefixContains } from '../net/prefix.ts'
 
 /** The nodes that pods of a dump without Node objects run on: their names, addresses and pod ranges, as the pods show them. */
@@ -44,5 +45,5 @@ function podRanges(pods: readonly Pod[], { podNetworks, nodeMaskLength }: Cluste
 }
 
 const parsed = (texts: readonly (string | undefined)[]): readonly Ip[] => [
-  ...new Set(texts.map((t) => parseIp(t ?? '')).filter((ip) => ip !== undefined)),
+  ...new Set(texts.map((t) => parseApiIp(t ?? '')).filter((ip) => ip !== undefined)),
 ]

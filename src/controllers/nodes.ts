@@ -1,5 +1,6 @@
+import { parseApiIp } from '../kube/addresses.ts'
 import type { Node, NodeAddress } from '../kube/objects/node.ts'
-import { type Family, type Ip, parseIp } from '../net/ip.ts'
+import type { Family, Ip } from '../net/ip.ts'
 import { nthAddress, type Prefix, prefix, prefixContains, prefixFamily } from '../net/prefix.ts'
 import type { ControllerContext } from './context.ts'
 import { nodesOfPods } from './nodes-of-pods.ts'
@@ -77,7 +78,7 @@ function freeAddress(network: Prefix, taken: ReadonlySet<string>): Ip {
 /** The node's InternalIPs in the order of its status. */
 export function internalIps(node: Node): readonly Ip[] {
   const internal = (node.status?.addresses ?? []).filter((a) => a.type === 'InternalIP')
-  return internal.map((a) => parseIp(a.address)).filter((ip) => ip !== undefined)
+  return internal.map((a) => parseApiIp(a.address)).filter((ip) => ip !== undefined)
 }
 
 export const isInNetworks = (networks: readonly Prefix[], ip: Ip): boolean =>

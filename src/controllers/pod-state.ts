@@ -1,5 +1,6 @@
+import { parseApiIp } from '../kube/addresses.ts'
 import type { Pod } from '../kube/objects/pod.ts'
-import { type Ip, parseIp } from '../net/ip.ts'
+import type { Ip } from '../net/ip.ts'
 
 /** Its containers have ended for good, and its address is given back. */
 export const isFinished = ({ status }: Pod): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed'
@@ -15,5 +16,5 @@ export function podIpsOf(pod: Pod): readonly Ip[] {
   if (isFinished(pod)) return []
   const { podIP, podIPs = [] } = pod.status ?? {}
   const texts = podIPs.length > 0 ? podIPs.map((p) => p.ip) : podIP === undefined ? [] : [podIP]
-  return texts.map(parseIp).filter((ip) => ip !== undefined)
+  return texts.map(parseApiIp).filter((ip) => ip !== undefined)
 }

@@ -1,5 +1,6 @@
+import { parseApiIp } from '../kube/addresses.ts'
 import type { Service } from '../kube/objects/service.ts'
-import { type Family, familyOf, type Ip, parseIp } from '../net/ip.ts'
+import { type Family, familyOf, type Ip } from '../net/ip.ts'
 import { formatPrefix, nthAddress, prefixFamily } from '../net/prefix.ts'
 import type { ControllerContext } from './context.ts'
 import { clusterIpsOf, familyOfIpFamily, type IpFamily, ipFamilyOf, isHeadless, planFamilies } from './ip-families.ts'
@@ -22,7 +23,7 @@ function allocator(services: readonly Service[], { settings }: ControllerContext
   // The first address is that of the API server's own Service, whether the input shows it or not.
   const first = network && nthAddress(network, 1)
   const taken = new Set<string>(first === undefined ? [] : [first])
-  for (const ip of services.flatMap(clusterIpsOf)) taken.add(parseIp(ip) ?? ip)
+  for (const ip of services.flatMap(clusterIpsOf)) taken.add(parseApiIp(ip) ?? ip)
   const perFamily = new Map(settings.serviceNetworks.map((n) => [prefixFamily(n), serviceIps(n, taken)]))
   return (family) => perFamily.get(family)?.()
 }
@@ -43,10 +44,12 @@ function addressed(service: Service, next: NextIp, context: ControllerContext): 
   return { ...service, spec: { ...service.spec, type, ...plan, ...ips } }
 }
 
-const ofFamily = (service: Service, family: IpFamily): Ip | undefined =>
-  clusterIpsOf(service)
-    .map(parseIp)
-    .find((ip) => ip !== undefined && ipFamilyOf(familyOf(ip)) === family)
+/** As it is written: what the input says is kept. */
+const ofFamily = (service: Service, family: IpFamily): string | undefined =>
+  clusterIpsOf(service).find((text) => {
+    const ip = parseApiIp(text)
+    return ip !== undefined && ipFamilyOf(familyOf(ip)) === family
+  })
 
 function allocate(
   service: Service,
