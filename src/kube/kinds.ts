@@ -53,7 +53,7 @@ export const knownResources: Readonly<Record<KnownKind, ResourceType>> = {
   ),
   Underlay: resource('Underlay', 'kubehop.dev', 'underlays', '', false),
   NodeState: resource('NodeState', 'kubehop.dev', 'nodestates', '', false),
-  Expectation: resource('Expectation', 'kubehop.dev', 'expectations', '', false),
+  Expectation: resource('Expectation', 'kubehop.dev', 'expectations', '', true),
 }
 
 const calicoGroups = ['crd.projectcalico.org', 'projectcalico.org']

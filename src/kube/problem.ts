@@ -66,9 +66,16 @@ export interface ProblemArgs {
   readonly POD_IP_TAKEN: { readonly ip: string; readonly by: string; readonly at: Place | undefined }
   readonly NODE_IP_INSIDE: { readonly ip: string; readonly network: string; readonly of: 'pod' | 'service' }
   readonly CLUSTER_IP_OUTSIDE: { readonly ip: string; readonly networks: readonly string[] }
-  readonly CLUSTER_IP_OUTSIDE_DEFAULT: { readonly ip: string; readonly networks: readonly string[] }
+  /** Nobody says what the service network is. One Service stands for all: `others` more are outside as well. */
+  readonly CLUSTER_IP_OUTSIDE_DEFAULT: {
+    readonly ip: string
+    readonly networks: readonly string[]
+    readonly others: number
+  }
   readonly ADDRESS_TAKEN: { readonly ip: string; readonly by: string; readonly at: Place | undefined }
   readonly NODE_PORT_OUTSIDE: { readonly port: number; readonly from: number; readonly to: number }
+  /** The API server has taken it, so its range must be another. */
+  readonly NODE_PORT_UNUSUAL: { readonly port: number; readonly from: number; readonly to: number }
   readonly NODE_PORT_TAKEN: { readonly port: number; readonly by: string; readonly at: Place | undefined }
   readonly UNKNOWN_NODE: { readonly node: string; readonly nearest: string | undefined }
   // Settings
@@ -111,6 +118,7 @@ const warnings: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   'POD_IP_TAKEN',
   'NODE_IP_INSIDE',
   'CLUSTER_IP_OUTSIDE_DEFAULT',
+  'NODE_PORT_UNUSUAL',
   'UNKNOWN_NODE',
   'POD_CIDRS_EXHAUSTED',
   'POD_ADDRESSES_EXHAUSTED',
@@ -215,17 +223,18 @@ export function sentence(p: Problem): string {
     case 'POD_CIDR_OUTSIDE':
       return `${p.args.cidr} is outside the pod network ${p.args.networks.join(', ')}`
     case 'POD_IP_OUTSIDE':
-      return `${p.args.ip} is outside every pod network (${p.args.networks.join(', ')})${andOthers(p.args.others)}; say which one the cluster uses with --pod-network, or leave the address out to have one assigned`
+      return `${p.args.ip} is outside every pod network (${p.args.networks.join(', ')})${andOthers(p.args.others, 'pod')}; say which one the cluster uses with --pod-network, or leave the address out to have one assigned`
     case 'NODE_IP_INSIDE':
       return `${p.args.ip} lies in the ${p.args.of} network ${p.args.network}; traffic to this node may go astray`
     case 'CLUSTER_IP_OUTSIDE':
       return `${p.args.ip} is outside the service network ${p.args.networks.join(', ')}; leave it out to have one assigned`
     case 'CLUSTER_IP_OUTSIDE_DEFAULT':
-      return `${p.args.ip} is outside the default service network ${p.args.networks.join(', ')}; say which one the cluster uses with --service-network`
+      return `${p.args.ip} is outside the default service network ${p.args.networks.join(', ')}${andOthers(p.args.others, 'Service')}; say which one the cluster uses with --service-network`
     case 'ADDRESS_TAKEN':
     case 'POD_IP_TAKEN':
       return `${p.args.ip} is the address of ${p.args.by}${seenAt(p.args.at)}`
     case 'NODE_PORT_OUTSIDE':
+    case 'NODE_PORT_UNUSUAL':
       return `${p.args.port} is outside the node port range ${p.args.from}-${p.args.to}`
     case 'NODE_PORT_TAKEN':
       return `${p.args.port} is the node port of ${p.args.by}${seenAt(p.args.at)}`
@@ -253,9 +262,9 @@ export function sentence(p: Problem): string {
 const didYouMean = (nearest: string | undefined): string =>
   nearest === undefined ? '' : `; did you mean ${show(nearest)}?`
 
-const andOthers = (others: number): string => {
+const andOthers = (others: number, noun: string): string => {
   if (others === 0) return ''
-  return `, and ${others === 1 ? 'one other pod is' : `${others} other pods are`} too`
+  return `, and ${others === 1 ? `one other ${noun} is` : `${others} other ${noun}s are`} too`
 }
 
 const seenAt = (place: Place | undefined): string => (place ? ` (${formatPlace(place)})` : '')

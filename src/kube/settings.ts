@@ -21,10 +21,16 @@ export interface ClusterSettings {
   readonly kubeVersion: string
 }
 
+/** Which settings somebody gave: an object, or a flag. The others are defaults. */
+export interface StatedSettings {
+  readonly podNetworks: boolean
+  readonly serviceNetworks: boolean
+  readonly nodePorts: boolean
+}
+
 export interface SettingsResult {
   readonly settings: ClusterSettings
-  /** Whether somebody said which networks there are; else they are the defaults. */
-  readonly stated: { readonly podNetworks: boolean; readonly serviceNetworks: boolean }
+  readonly stated: StatedSettings
   readonly problems: readonly Problem[]
 }
 
@@ -45,6 +51,7 @@ export function clusterSettings(objects: ObjectReader, flags: Partial<ClusterSet
   const services = flags.serviceNetworks ?? read.networks('serviceNetwork')
   const podNetworks = pods.length > 0 ? pods : [defaultPodNetwork]
   const serviceNetworks = services.length > 0 ? services : [defaultServiceNetwork]
+  const nodePorts = flags.nodePorts ?? read.range('nodePorts')
   const settings: ClusterSettings = {
     podNetworks,
     serviceNetworks,
@@ -53,11 +60,16 @@ export function clusterSettings(objects: ObjectReader, flags: Partial<ClusterSet
       ipv6: read.number('nodeMaskLength6') ?? defaultMask('ipv6', podNetworks),
     },
     clusterDomain: flags.clusterDomain ?? read.text('clusterDomain') ?? 'cluster.local',
-    nodePorts: flags.nodePorts ?? read.range('nodePorts') ?? { from: 30000, to: 32767 },
+    nodePorts: nodePorts ?? { from: 30000, to: 32767 },
     kubeVersion: flags.kubeVersion ?? read.text('kubeVersion') ?? baselineVersion,
   }
   problems.push(...overlaps(settings, read), ...badMasks(settings, read))
-  return { settings, stated: { podNetworks: pods.length > 0, serviceNetworks: services.length > 0 }, problems }
+  const stated = {
+    podNetworks: pods.length > 0,
+    serviceNetworks: services.length > 0,
+    nodePorts: nodePorts !== undefined,
+  }
+  return { settings, stated, problems }
 }
 
 interface ReadClaims {

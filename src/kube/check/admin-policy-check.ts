@@ -10,7 +10,7 @@ import type {
   ClusterPolicyProtocol,
   DestinationPorts,
 } from '../objects/admin-network-policy.ts'
-import { type FieldError, invalid, required } from './field-error.ts'
+import { type FieldError, invalid } from './field-error.ts'
 import { labelSelectorErrors } from './label-selector-check.ts'
 
 interface RuleFields {
@@ -30,7 +30,10 @@ export function adminPolicyErrors(
     ...nameErrors(policy),
     ...subjectErrors(['spec', 'subject'], spec.subject, ['namespaces', 'pods']),
     ...(spec.ingress ?? []).flatMap((rule, i) => ruleErrors(['spec', 'ingress', i], rule, 'from')),
-    ...(spec.egress ?? []).flatMap((rule, i) => ruleErrors(['spec', 'egress', i], rule, 'to')),
+    ...(spec.egress ?? []).flatMap((rule, i) => [
+      ...ruleErrors(['spec', 'egress', i], rule, 'to'),
+      ...namedPortErrors(['spec', 'egress', i], rule),
+    ]),
   ]
 }
 
@@ -67,7 +70,6 @@ function ruleErrors(path: FieldPath, rule: RuleFields, direction: 'from' | 'to')
     ]),
     ...(rule.ports ?? []).flatMap((port, i) => portErrors([...path, 'ports', i], port)),
     ...(rule.protocols ?? []).flatMap((p, i) => protocolErrors([...path, 'protocols', i], p)),
-    ...namedPortErrors(path, rule),
   ]
 }
 
@@ -103,14 +105,12 @@ function destinationErrors(path: FieldPath, { destinationPort }: DestinationPort
 const rangeErrors = (path: FieldPath, { start, end }: { start: number; end: number }): readonly FieldError[] =>
   start < end ? [] : [invalid(path, `${start}-${end}`, 'Start port must be less than End port')]
 
-/** A named port is a pod's; nothing that is no pod has one. */
+/** A named port is a pod's; nothing that is no pod has one. Stated for v1alpha2 alone. */
 function namedPortErrors(path: FieldPath, rule: RuleFields): readonly FieldError[] {
-  const named = [...(rule.ports ?? []), ...(rule.protocols ?? [])].some(
-    (p) => 'namedPort' in p || 'destinationNamedPort' in p,
-  )
+  const named = (rule.protocols ?? []).some((p) => p.destinationNamedPort !== undefined)
   const outside = (rule.to ?? []).some((p) => p.networks || p.nodes || p.domainNames)
   if (!named || !outside) return []
-  const detail =
-    'networks/nodes/domainNames peer cannot be set with namedPorts since there are no namedPorts for networks/nodes/domainNames'
-  return [required(path, detail)].map((e) => ({ ...e, type: 'Invalid' as const }))
+  const outsiders = 'networks/nodes/domainNames'
+  const detail = `${outsiders} peer cannot be set with namedPorts since there are no namedPorts for ${outsiders}`
+  return [invalid(path, rule, detail)]
 }

@@ -1,7 +1,7 @@
 import { knownResources } from '../kinds.ts'
 import type { KnownKind, KnownObject } from '../objects/kinds.ts'
 import type { Problem } from '../problem.ts'
-import type { ClusterSettings } from '../settings.ts'
+import type { ClusterSettings, StatedSettings } from '../settings.ts'
 import type { ObjectReader } from '../store.ts'
 import { checkCidr } from './address-check.ts'
 import { adminPolicyErrors } from './admin-policy-check.ts'
@@ -20,10 +20,10 @@ import { workloadErrors } from './workload-check.ts'
 export function checkObjects(
   objects: ObjectReader,
   settings: ClusterSettings,
-  stated: { readonly serviceNetworks: boolean },
+  stated: StatedSettings,
 ): readonly Problem[] {
   const problems: Problem[] = []
-  const checking: Checking = { objects, settings, serviceNetworkStated: stated.serviceNetworks, problems }
+  const checking: Checking = { objects, settings, stated, problems }
   for (const kind of Object.keys(knownResources) as KnownKind[]) {
     for (const object of objects.list(kind)) checkOne(checking, kind, object)
   }

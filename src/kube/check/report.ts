@@ -1,15 +1,14 @@
 import type { FieldPath } from '../field-path.ts'
 import type { KubeObject, ObjectRef } from '../objects/meta.ts'
 import { type Place, type Problem, type ProblemArgs, type ProblemCode, problem } from '../problem.ts'
-import type { ClusterSettings } from '../settings.ts'
+import type { ClusterSettings, StatedSettings } from '../settings.ts'
 import type { ObjectReader } from '../store.ts'
 
 /** What a check works with, and where it puts what it finds. */
 export interface Checking {
   readonly objects: ObjectReader
   readonly settings: ClusterSettings
-  /** Whether objects or flags say which service network there is; else it is the default. */
-  readonly serviceNetworkStated: boolean
+  readonly stated: StatedSettings
   readonly problems: Problem[]
 }
 

@@ -12,8 +12,9 @@ import { type Checking, placeOf, refTo, report } from './report.ts'
 export function checkServices(checking: Checking): void {
   const clusterIps = new Map<Ip, Service>()
   const nodePorts = new Map<string, Service>()
+  const outside: Outside[] = []
   for (const service of checking.objects.list('Service')) {
-    checkClusterIps(checking, service, clusterIps)
+    checkClusterIps(checking, service, clusterIps, outside)
     checkNodePorts(checking, service, nodePorts)
     const { externalIPs = [], loadBalancerSourceRanges = [], loadBalancerIP } = service.spec
     externalIPs.forEach((text, i) => {
@@ -27,11 +28,18 @@ export function checkServices(checking: Checking): void {
       checkIp(checking, service, ['status', 'loadBalancer', 'ingress', i, 'ip'], ip)
     })
   }
+  tellOutside(checking, outside)
+}
+
+interface Outside {
+  readonly service: Service
+  readonly path: FieldPath
+  readonly ip: Ip
 }
 
 const isHeadless = ({ spec }: Service): boolean => (spec.clusterIP ?? spec.clusterIPs?.[0]) === 'None'
 
-function checkClusterIps(checking: Checking, service: Service, taken: Map<Ip, Service>): void {
+function checkClusterIps(checking: Checking, service: Service, taken: Map<Ip, Service>, outside: Outside[]): void {
   if (isHeadless(service)) return
   const { clusterIP, clusterIPs } = service.spec
   const fields: readonly (readonly [FieldPath, string | undefined])[] = clusterIPs?.length
@@ -40,7 +48,7 @@ function checkClusterIps(checking: Checking, service: Service, taken: Map<Ip, Se
   for (const [path, text] of fields) {
     const ip = checkIp(checking, service, path, text)
     if (!ip) continue
-    checkInside(checking, service, path, ip)
+    if (!checking.settings.serviceNetworks.some((n) => prefixContains(n, ip))) outside.push({ service, path, ip })
     const owner = taken.get(ip)
     if (owner) report(checking, service, path, 'ADDRESS_TAKEN', { ip, ...takenBy(checking, owner) })
     else taken.set(ip, service)
@@ -52,11 +60,16 @@ const takenBy = (checking: Checking, owner: Service) => ({
   at: placeOf(checking.objects, owner, []),
 })
 
-function checkInside(checking: Checking, service: Service, path: FieldPath, ip: Ip): void {
-  const { serviceNetworks } = checking.settings
-  if (serviceNetworks.some((n) => prefixContains(n, ip))) return
-  const code = checking.serviceNetworkStated ? 'CLUSTER_IP_OUTSIDE' : 'CLUSTER_IP_OUTSIDE_DEFAULT'
-  report(checking, service, path, code, { ip, networks: serviceNetworks.map(formatPrefix) })
+function tellOutside(checking: Checking, outside: readonly Outside[]): void {
+  const networks = checking.settings.serviceNetworks.map(formatPrefix)
+  if (checking.stated.serviceNetworks) {
+    for (const { service, path, ip } of outside) report(checking, service, path, 'CLUSTER_IP_OUTSIDE', { ip, networks })
+    return
+  }
+  const [first] = outside
+  if (!first) return
+  const others = new Set(outside.map((o) => o.service)).size - 1
+  report(checking, first.service, first.path, 'CLUSTER_IP_OUTSIDE_DEFAULT', { ip: first.ip, networks, others })
 }
 
 function checkNodePorts(checking: Checking, service: Service, taken: Map<string, Service>): void {
@@ -65,7 +78,9 @@ function checkNodePorts(checking: Checking, service: Service, taken: Map<string,
     if (nodePort === undefined) return
     const path = ['spec', 'ports', i, 'nodePort']
     if (nodePort < from || nodePort > to) {
-      report(checking, service, path, 'NODE_PORT_OUTSIDE', { port: nodePort, from, to })
+      const accepted = service.metadata.uid !== undefined && !checking.stated.nodePorts
+      const code = accepted ? 'NODE_PORT_UNUSUAL' : 'NODE_PORT_OUTSIDE'
+      report(checking, service, path, code, { port: nodePort, from, to })
     }
     const key = `${protocol} ${nodePort}`
     const owner = taken.get(key)
