@@ -1,0 +1,365 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { deviceName } from '../../src/artefact/link.ts'
+import type { LinuxEvent } from '../../src/linux/event.ts'
+import type { Input, Output, SendRequest } from '../../src/linux/kernel.ts'
+import { createNetns, type Netns } from '../../src/linux/netns.ts'
+import { step } from '../../src/linux/step.ts'
+import { ip } from '../../src/net/ip.ts'
+import { mac } from '../../src/net/mac.ts'
+import { type IpPacket, tcpFlag } from '../../src/packet/packet.ts'
+import { goldenRoot } from './golden-root.ts'
+import { hopLine, normalized } from './kernel-hop.ts'
+import { Lab } from './kernel-lab.ts'
+
+const root = goldenRoot('kernel')
+
+interface Recording {
+  readonly base: string
+  readonly lab: { readonly 'bridge-nf-call-iptables': number; readonly mode: string }
+  readonly setup?: readonly string[] | null
+  readonly probe: string
+  readonly sender: string
+  readonly hops?: readonly RecordedHop[] | null
+  readonly hooks?: readonly RecordedHook[] | null
+}
+interface RecordedHop {
+  readonly ns: string
+  readonly dev: string
+  readonly dir: string
+  readonly l2?: string
+  readonly ip?: string
+  readonly arp?: string
+}
+interface RecordedHook {
+  readonly at: string
+  readonly hook: string
+  readonly in: string
+  readonly out: string
+  readonly rules?: readonly string[] | null
+}
+
+/** What is not the business of this kernel yet, with the reason. */
+const notHere = (name: string): string | undefined => {
+  if (name.startsWith('ipvs-')) return 'IPVS'
+  if (name.startsWith('nftables-')) return 'nftables'
+  return undefined
+}
+
+function build(recording: Recording, path: string, name: string): Lab {
+  const base = parse(readFileSync(join(path, `${recording.base}.yaml`), 'utf8'))
+  const lab = new Lab()
+  for (const group of base.commands) {
+    for (const line of group['ip-batch'] ?? []) lab.run(group.ns, `ip ${line}`, () => '')
+    for (const line of group['bridge-batch'] ?? []) lab.run(group.ns, `bridge ${line}`, () => '')
+    if (group.sysctl) lab.sysctl(group.ns, group.sysctl)
+  }
+  const noRules = name.startsWith('ipip-')
+  for (const [ns, text] of Object.entries(base['iptables-restore'])) if (!noRules) lab.restore(ns, String(text))
+  for (const ns of lab.spaces.keys()) {
+    lab.sysctl(ns, ['net.ipv6.conf.all.disable_ipv6=1'])
+    if (!/^n\d/.test(ns)) continue
+    lab.sysctl(ns, [`net.bridge.bridge-nf-call-iptables=${recording.lab['bridge-nf-call-iptables']}`])
+    if (noRules) lab.run(ns, 'ip link add tunl0 type ipip', () => '')
+  }
+  if (name.startsWith('calico-')) calico(lab)
+  else for (const line of recording.setup ?? []) setUp(lab, line, path)
+  return lab
+}
+
+function setUp(lab: Lab, line: string, path: string): void {
+  const [ns = '', command = ''] = line.split(/:\s(.*)/s)
+  lab.run(ns, command, (file) => readFileSync(join(path, file), 'utf8'))
+}
+
+/** The set-up that the calico recordings tell in words. */
+function calico(lab: Lab): void {
+  for (const n of [1, 2]) {
+    const ns = `n${n}`
+    lab.run(ns, 'ip link del cni0', () => '')
+    for (const i of [1, 2]) {
+      const pod = `10.244.${n}.${i + 1}`
+      const podMac = `02:00:0a:f4:0${n}:0${i + 1}`
+      lab.run(ns, `ip link set veth${i} nomaster`, () => '')
+      lab.run(ns, `ip link set veth${i} address ee:ee:ee:ee:ee:ee`, () => '')
+      lab.run(ns, `ip route add ${pod}/32 dev veth${i} scope link`, () => '')
+      lab.run(ns, `ip neigh add ${pod} lladdr ${podMac} dev veth${i} nud permanent`, () => '')
+      lab.sysctl(ns, [`net.ipv4.conf.veth${i}.proxy_arp=1`, `net.ipv4.neigh.veth${i}.proxy_delay=0`])
+      const space = lab.space(`p${n}${i}`)
+      Object.assign(space, { addresses: [], routes: [], neighbours: [] })
+      lab.run(`p${n}${i}`, `ip addr add ${pod}/32 dev eth0`, () => '')
+      lab.run(`p${n}${i}`, 'ip route add 169.254.1.1 dev eth0 scope link', () => '')
+      lab.run(`p${n}${i}`, 'ip route add default via 169.254.1.1 dev eth0', () => '')
+    }
+    lab.run(ns, `ip route add blackhole 10.244.${n}.0/24`, () => '')
+    lab.run(ns, 'ip route add default via 192.168.50.100', () => '')
+  }
+}
+
+/** Servers answer five bytes, as the recorded ones did; a raw probe was not answered. */
+function listen(lab: Lab, recording: Recording, name: string): void {
+  if (name === 'closed-port' || name === 'tcp-closed') return
+  const ports: Readonly<Record<string, readonly number[]>> = { ext: [9000] }
+  for (const [ns, space] of lab.spaces) {
+    const open = /^p\d/.test(ns)
+      ? [8080]
+      : name === 'hook-order-pod-to-own-node' && ns === 'n1'
+        ? [9100]
+        : (ports[ns] ?? [])
+    space.sockets = open.flatMap((port) =>
+      (['udp', 'tcp'] as const).map((protocol) => ({ protocol, address: undefined, port, owner: 'server' })),
+    )
+  }
+  void recording
+}
+
+type Told = { readonly ns: string; readonly event: LinuxEvent }
+
+class World {
+  readonly told: Told[] = []
+  readonly outputs: Output[] = []
+  readonly #lab: Lab
+  readonly #spaces = new Map<string, Netns>()
+  readonly #serve: boolean
+  #now = 0
+  readonly #queue: { ns: string; input: Input }[] = []
+  readonly #timers: { due: number; ns: string; input: Input }[] = []
+
+  constructor(lab: Lab, serve: boolean) {
+    this.#lab = lab
+    this.#serve = serve
+    let drawn = 1
+    const chance = {
+      probably: () => true,
+      pick: () => 0,
+      noise: (n: number) => (drawn = (drawn * 48271) % 2147483647) % n,
+    }
+    const clock = { now: () => this.#now }
+    for (const [ns, state] of lab.spaces) {
+      this.#spaces.set(ns, createNetns({ ...state }, { clock, chance, completeHandshake: true }))
+    }
+  }
+
+  run(ns: string, input: Input): void {
+    this.#queue.push({ ns, input })
+    for (let count = 0; count < 3000; count++) {
+      const next = this.#queue.shift() ?? this.#due()
+      if (!next) return
+      const space = this.#spaces.get(next.ns)
+      if (!space) throw new Error(next.ns)
+      const outputs = step(space, next.input, (event) => this.told.push({ ns: next.ns, event }))
+      for (const output of outputs) this.#take(next.ns, output)
+    }
+    throw new Error('does not end')
+  }
+
+  #due() {
+    this.#timers.sort((a, b) => a.due - b.due)
+    const timer = this.#timers.shift()
+    if (timer) this.#now = timer.due
+    return timer
+  }
+
+  #take(ns: string, output: Output): void {
+    this.outputs.push(output)
+    if (output.kind === 'transmit') {
+      const peer = this.#lab.wires.get(`${ns} ${output.device}`)
+      if (peer) this.#queue.push({ ns: peer.ns, input: { kind: 'receive', device: peer.device, frame: output.frame } })
+    }
+    if (output.kind === 'set-timer') {
+      this.#timers.push({ due: this.#now + output.after, ns, input: { kind: 'timer', timer: output.timer } })
+    }
+    if (output.kind === 'deliver' && output.listening && this.#serve) this.#answer(ns, output.packet)
+  }
+
+  #answer(ns: string, packet: IpPacket): void {
+    const { payload } = packet
+    if (payload.kind !== 'udp') return
+    const request: SendRequest = {
+      src: undefined,
+      dst: packet.src,
+      ttl: 64,
+      tos: 0,
+      df: true,
+      owner: 'server',
+      payload: { kind: 'udp', srcPort: payload.dstPort, dstPort: payload.srcPort, data: 5 },
+    }
+    this.#timers.push({ due: this.#now + 30, ns, input: { kind: 'send', request } })
+  }
+}
+
+/** `udp p11:40000 -> 10.244.2.2:8080 1472 bytes DF ttl 2`, or in other words for ICMP and TCP. */
+function requestOf(probe: string): { ns: string; request: SendRequest } | undefined {
+  const udp = /^(udp|tcp connect) (\w+):(\d+) -> ([\d.]+):(\d+)(.*)$/.exec(probe)
+  const icmp = /^icmp echo (\w+) -> ([\d.]+)/.exec(probe)
+  const common = { src: undefined, tos: 0, owner: 'client' } as const
+  if (icmp) {
+    const message = { kind: 'echo-request', id: 4242, seq: 1, data: 7 } as const
+    const request = {
+      ...common,
+      dst: ip(icmp[2] ?? ''),
+      ttl: 64,
+      df: true,
+      payload: { kind: 'icmp', message },
+    } as const
+    return { ns: icmp[1] ?? '', request }
+  }
+  if (!udp) return undefined
+  const [, protocol, ns = '', srcPort, dst = '', dstPort, more = ''] = udp
+  const bytes = /(\d+) bytes/.exec(more)
+  const ports = { srcPort: Number(srcPort), dstPort: Number(dstPort) }
+  const payload =
+    protocol === 'udp'
+      ? ({ kind: 'udp', ...ports, data: bytes ? Number(bytes[1]) : 5 } as const)
+      : ({ kind: 'tcp', ...ports, flags: tcpFlag.syn, seq: 0, ack: 0, options: 20, data: 0 } as const)
+  const df = !bytes || more.includes('DF')
+  return { ns, request: { ...common, dst: ip(dst), ttl: Number(/ttl (\d+)/.exec(more)?.[1] ?? 64), df, payload } }
+}
+
+/** A raw frame, as the first hop shows it: it enters at the other end of the wire. */
+function rawInput(lab: Lab, hop: RecordedHop): { ns: string; input: Input } {
+  const [src = '', dst = ''] = (hop.l2 ?? '').split(' > ')
+  const line = /^([\d.]+) > ([\d.]+) (udp|tcp) ttl (\d+) len (\d+) ports (\d+)>(\d+)(?: flags (\w+))?/.exec(
+    hop.ip ?? '',
+  )
+  const peer = lab.wires.get(`${hop.ns} ${hop.dev}`)
+  if (!line || !peer) throw new Error(JSON.stringify(hop))
+  const ports = { srcPort: Number(line[6]), dstPort: Number(line[7]) }
+  const payload =
+    line[3] === 'udp'
+      ? ({ kind: 'udp', ...ports, data: Number(line[5]) - 28 } as const)
+      : ({
+          kind: 'tcp',
+          ...ports,
+          flags: tcpFlag.syn | tcpFlag.ack,
+          seq: 0,
+          ack: 1,
+          options: Number(line[5]) - 40,
+          data: 0,
+        } as const)
+  const packet: IpPacket = {
+    src: ip(line[1] ?? ''),
+    dst: ip(line[2] ?? ''),
+    ttl: Number(line[4]),
+    tos: 0,
+    id: 0,
+    df: (hop.ip ?? '').includes(' DF'),
+    payload,
+  }
+  const frame = { src: mac(src), dst: mac(dst), payload: { kind: 'ip', packet } } as const
+  return { ns: peer.ns, input: { kind: 'receive', device: deviceName(peer.device), frame } }
+}
+
+/** Random source ports of MASQUERADE, numbered in order of appearance. */
+function anonymous(lines: readonly string[]): readonly string[] {
+  const seen = new Map<string, string>()
+  return lines.map((line) =>
+    normalized(line).replace(/\b(\d{4,5})(?=>8080|>9000)|(?<=8080>|9000>)(\d{4,5})\b/g, (port) => {
+      if (/^4000\d$/.test(port)) return port
+      const name = seen.get(port) ?? `random${seen.size}`
+      seen.set(port, name)
+      return name
+    }),
+  )
+}
+
+const order = (ns: string): number => ['p11', 'p12', 'n1', 'ul', 'ext', 'n2', 'p21', 'p22'].indexOf(ns)
+const byNamespace = (lines: readonly { ns: string; line: string }[]): Record<string, readonly string[]> => {
+  const groups: Record<string, readonly string[]> = {}
+  const all = anonymous(lines.map((l) => l.line))
+  const names = [...new Set(lines.map((l) => l.ns))].sort((a, b) => order(a) - order(b))
+  for (const ns of names) groups[ns] = all.filter((_, i) => lines[i]?.ns === ns)
+  return groups
+}
+
+const recordedHop = (h: RecordedHop) => ({
+  ns: h.ns,
+  line: `${h.dev} ${h.dir} ${h.l2 && h.l2 !== '' ? h.l2 : '-'} ${h.ip ?? h.arp ?? ''}`,
+})
+
+function observedHops(told: readonly Told[]) {
+  return told.flatMap(({ ns, event }) =>
+    event.kind === 'receive' || event.kind === 'transmit' ? [{ ns, line: hopLine(event) }] : [],
+  )
+}
+
+/** Chains with the rules that matched. `in` at POSTROUTING means nothing. */
+function observedHooks(told: readonly Told[]): { ns: string; line: string }[] {
+  const lines: { ns: string; line: string }[] = []
+  for (const { ns, event } of told) {
+    if (!/^n\d/.test(ns)) continue
+    if (event.kind === 'stage' && event.stage !== 'conntrack' && event.stage !== 'confirm') {
+      const chain = event.hook.toUpperCase()
+      lines.push({ ns, line: `${event.stage}/${chain} ${inAt(chain, event.in ?? '')} ${event.out ?? ''}:` })
+    }
+    const last = lines.at(-1)
+    if (event.kind === 'rule' && last) last.line += ` ${event.chain}#${event.index}`
+  }
+  return lines
+}
+
+const inAt = (chain: string, device: string): string => (chain === 'POSTROUTING' ? '*' : device)
+
+const recordedHook = (h: RecordedHook) => {
+  const chain = h.hook.split('/')[1] ?? ''
+  const rules = (h.rules ?? []).flatMap((r) => /^(\S+#\d+)/.exec(r)?.[1] ?? [])
+  return { ns: h.at, line: `${h.hook} ${inAt(chain, h.in)} ${h.out}:${rules.map((r) => ` ${r}`).join('')}` }
+}
+
+function replay(path: string, name: string) {
+  const recording: Recording = parse(readFileSync(join(path, `${name}.yaml`), 'utf8'))
+  const lab = build(recording, path, name)
+  listen(lab, recording, name)
+  const probe = requestOf(recording.probe)
+  const [first] = recording.hops ?? []
+  const world = new World(lab, probe !== undefined)
+  let hops = recording.hops ?? []
+  if (probe) world.run(probe.ns, { kind: 'send', request: probe.request })
+  else if (first) {
+    const raw = rawInput(lab, first)
+    world.run(raw.ns, raw.input)
+    hops = hops.slice(1)
+  }
+  return { recording, world, hops }
+}
+
+const names =
+  'path' in root && existsSync(root.path)
+    ? readdirSync(root.path).flatMap((f) => (f.endsWith('.yaml') && !f.startsWith('base-') ? [f.slice(0, -5)] : []))
+    : []
+
+describe.skipIf('missing' in root)(`recordings of a real kernel${'missing' in root ? `: ${root.missing}` : ''}`, () => {
+  for (const name of names) {
+    const reason = notHere(name)
+    if (reason || !('path' in root)) {
+      test.skip(`${name}: ${reason}`, () => {})
+      continue
+    }
+    test(`${name}: every device sees what it saw there`, () => {
+      const { world, hops, recording } = replay(root.path, name)
+      const observed = byNamespace(observedHops(world.told))
+      const recorded = byNamespace(hops.map(recordedHop))
+      if (recording.probe.startsWith('tcp')) {
+        // The recording goes on to close the connection; what is sent here is its beginning.
+        for (const [ns, lines] of Object.entries(observed))
+          expect(lines).toEqual((recorded[ns] ?? []).slice(0, lines.length))
+        return
+      }
+      expect(observed).toEqual(recorded)
+    })
+    test(`${name}: every chain runs, and the same rules match`, () => {
+      const { world, recording } = replay(root.path, name)
+      const observed = byNamespace(observedHooks(world.told))
+      const recorded = byNamespace((recording.hooks ?? []).map(recordedHook))
+      if (recording.hooks === undefined || recording.hooks === null) return
+      if (recording.probe.startsWith('tcp')) {
+        for (const [ns, lines] of Object.entries(observed))
+          expect(lines).toEqual((recorded[ns] ?? []).slice(0, lines.length))
+        return
+      }
+      expect(observed).toEqual(recorded)
+    })
+  }
+})
