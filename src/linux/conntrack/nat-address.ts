@@ -8,7 +8,7 @@ import type { Manip } from './rewrite.ts'
  * find_best_ips_proto (net/netfilter/nf_nat_core.c): one address of the range, the same each time for the same source
  * and, unless `persistent`, destination. Bytes are taken as a little-endian machine loads them.
  */
-export function addressInRange(range: IpRange, tuple: Tuple, persistent: boolean): Ip {
+export function addressInRange(range: IpRange, tuple: Tuple, manip: Manip, persistent: boolean): Ip {
   if (range.from === range.to) return range.from
   const [from, to, destination] = [wordsOf(range.from), wordsOf(range.to), wordsOf(tuple.dst)]
   const lastOfDestination = destination.at(-1) ?? 0
@@ -19,7 +19,8 @@ export function addressInRange(range: IpRange, tuple: Tuple, persistent: boolean
     const span = below ? 0xffffffff : (max - min + 1) >>> 0
     const word = (min + scale(hash, span)) >>> 0
     if (word !== max) below = true
-    if (!persistent) hash = (hash ^ swapBytes(destination[i] ?? 0)) >>> 0
+    // A destination is written in place: what is mixed in next is already the new word.
+    if (!persistent) hash = (hash ^ swapBytes(manip === 'dst' ? word : (destination[i] ?? 0))) >>> 0
     return word
   })
   return ipAt(

@@ -48,7 +48,7 @@ function uniqueTuple(current: Tuple, c: Connection, manip: Manip, request: NatRe
     const kept = isInRange(current, request) ? current : mappingOfSource(current, c, request, env)
     if (kept && !isTaken(kept, c, env)) return kept
   }
-  const address = request.address && addressInRange(request.address, current, request.persistent)
+  const address = request.address && addressInRange(request.address, current, manip, request.persistent)
   const moved: Tuple = { ...current, ...(address && { [manip]: address }) }
   if (!request.random) {
     const { ports } = request
