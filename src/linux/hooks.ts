@@ -18,6 +18,7 @@ export interface HookPlace {
   readonly nexthop?: Ip
   /** The frame inside a bridge that br_netfilter lent to this hook. */
   readonly bridged?: Ethernet
+  readonly reroute?: (skb: Skb) => boolean
 }
 
 /** NF_HOOK: the packet as the hook leaves it, or undefined where it ended there. REJECT's answer is asked for. */
@@ -53,6 +54,7 @@ function contextOf(work: Work, skb: Skb, place: HookPlace): NetfilterContext {
     sourceAddress: (device, nexthop) => sourceAddress(work, device, nexthop),
     reversePath: (loose) => reversePath(work, skb, loose),
     sysctl: (key) => readSysctl(work.ns.state.sysctls, key),
+    ...(place.reroute && { reroute: place.reroute }),
   }
 }
 

@@ -79,6 +79,7 @@ function inFrame({ payload }: Frame): string {
 /** Ports and ids that are drawn at random are made equal. */
 export const normalized = (line: string): string =>
   line
+    .replace(/ tos 0xc0/g, '')
     .replace(/ports \d+>8472/g, 'ports RANDOM>8472')
     // What sticks out of a fragment is not decoded, and DF before or after the rest is a matter of the recorder.
     .replace(/( frag 0\+).*/, '$1')

@@ -25,15 +25,29 @@ export class Lab {
   /** One line of a shell or of `ip -batch`. */
   run(ns: string, line: string, files: (name: string) => string): void {
     const [program = '', ...words] = line.trim().split(/\s+/)
-    if (program === 'ip') return this.ip(ns, words)
-    if (program === 'bridge') return this.bridge(ns, words)
-    if (program === 'sysctl')
-      return this.sysctl(
+    if (program === 'ip') {
+      this.ip(ns, words)
+      return
+    }
+    if (program === 'bridge') {
+      this.bridge(ns, words)
+      return
+    }
+    if (program === 'sysctl') {
+      this.sysctl(
         ns,
         words.filter((w) => w.includes('=')),
       )
-    if (program === 'iptables') return this.iptables(ns, line)
-    if (program === 'iptables-restore') return this.iptables(ns, files(words.at(-1) ?? ''))
+      return
+    }
+    if (program === 'iptables') {
+      this.iptables(ns, line)
+      return
+    }
+    if (program === 'iptables-restore') {
+      this.iptables(ns, files(words.at(-1) ?? ''))
+      return
+    }
     throw new Error(`no such command in the lab: ${line}`)
   }
 
@@ -55,16 +69,31 @@ export class Lab {
   }
 
   ip(ns: string, [object = '', verb = '', ...rest]: readonly string[]): void {
-    if (object === 'link') return this.link(ns, verb, rest)
-    if (object === 'addr') return this.address(ns, rest)
-    if (object === 'route') return this.route(ns, rest)
-    if (object === 'neigh') return this.neighbour(ns, verb, rest)
+    if (object === 'link') {
+      this.link(ns, verb, rest)
+      return
+    }
+    if (object === 'addr') {
+      this.address(ns, rest)
+      return
+    }
+    if (object === 'route') {
+      this.route(ns, rest)
+      return
+    }
+    if (object === 'neigh') {
+      this.neighbour(ns, verb, rest)
+      return
+    }
     throw new Error(`ip ${object}`)
   }
 
   private link(ns: string, verb: string, words: readonly string[]): void {
     const space = this.space(ns)
-    if (verb === 'add') return this.addLink(ns, words)
+    if (verb === 'add') {
+      this.addLink(ns, words)
+      return
+    }
     const name = deviceName(words[0] === 'dev' ? (words[1] ?? '') : (words[0] ?? ''))
     if (verb === 'del') {
       space.links = space.links.filter((l) => l.name !== name)

@@ -4,6 +4,7 @@ import type { Ip } from '../../net/ip.ts'
 import type { Chance, Clock } from '../chance.ts'
 import type { Emit } from '../emit.ts'
 import type { ConntrackEvent, DropEvent, NetfilterEvent } from '../event.ts'
+import type { Skb } from '../skb.ts'
 
 /** What a hook needs of the namespace around it, for one packet. */
 export interface NetfilterContext {
@@ -23,4 +24,9 @@ export interface NetfilterContext {
   /** Whether the route back to the source passes (`-m rpfilter`). */
   reversePath(loose: boolean): boolean
   sysctl(key: string): string | undefined
+  /**
+   * DNAT of a packet of this host: its way is looked up at once (nf_nat_ipv4_local_fn). False: there is none, and the
+   * packet ends in the nat hook, told already.
+   */
+  reroute?(skb: Skb): boolean
 }

@@ -59,7 +59,8 @@ export function runHook(nf: Netfilter, hook: Hook, skb: Skb, ctx: NetfilterConte
     const result = runStage(nf, hook, stage, current.skb, ctx)
     if (result === undefined) continue
     ran = true
-    current = result
+    const moved: boolean = hook === 'output' && stage === 'nat' && result.skb.packet.dst !== current.skb.packet.dst
+    current = moved && ctx.reroute?.(result.skb) === false ? { verdict: 'drop', skb: result.skb } : result
     if (current.verdict !== 'accept') break
   }
   if (ran) ctx.emit({ kind: 'verdict', hook, verdict: current.verdict })

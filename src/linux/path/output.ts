@@ -14,28 +14,35 @@ export function localOut(work: Work, skb: Skb, dst: Dst, from?: DeviceName): Err
   const made: Skb = { ...skb, inDevice: undefined, outDevice: dst.device, packetType: 'outgoing' }
   const whole = tracks(work, made) ? defragment(work, 'output', made) : made
   if (!whole) return undefined
-  const after = throughHook(work, 'output', whole, { nexthop: dst.nexthop })
-  if (!after) return 'EPERM'
-  const to = reroute(work, whole, after, dst)
+  let to: Dst | Errno = dst
+  const reroute = (moved: Skb): boolean => {
+    to = newRoute(work, moved)
+    return typeof to !== 'string'
+  }
+  const after = throughHook(work, 'output', whole, { nexthop: dst.nexthop, reroute })
+  if (after && isMangled(work, whole, after)) to = newRoute(work, after)
   if (typeof to === 'string') return to
+  if (!after) return 'EPERM'
   // A tunnel's packet comes in by the tunnel, as far as POSTROUTING can see.
   work.next.push({ kind: 'output', skb: { ...after, inDevice: from }, dst: to })
   return undefined
 }
 
-/** ip_route_me_harder, after DNAT (nf_nat_ipv4_local_fn) and after the mangle table (ipt_mangle_out). */
-function reroute(work: Work, before: Skb, after: Skb, dst: Dst): Dst | Errno {
-  const moved = after.packet.dst !== before.packet.dst
-  const mangled = after.mark !== before.mark || after.packet.tos !== before.packet.tos
-  if (!moved && !(mangled && manglesOutput(work, after))) return dst
-  const again = routeAgain(work, after.packet, after.mark)
+/** ip_route_me_harder: netfilter changed the packet on its way out. */
+function newRoute(work: Work, skb: Skb): Dst | Errno {
+  const again = routeAgain(work, skb.packet, skb.mark)
   if (again.kind === 'ok') return again.dst
-  const loopback = again.errno === 'EINVAL' && isLoopbackIp(after.packet.src)
-  const detail = loopback
-    ? `${after.packet.src} may not leave this host towards ${after.packet.dst}: route_localnet is 0`
-    : `no way to ${after.packet.dst} after DNAT`
-  drop(work, loopback ? 'martian-source' : 'no-route', after.packet, detail)
+  const { src, dst } = skb.packet
+  const loopback = again.errno === 'EINVAL' && isLoopbackIp(src)
+  const detail = loopback ? `${src} may not leave this host towards ${dst}: route_localnet is 0` : `no way to ${dst}`
+  drop(work, loopback ? 'martian-source' : 'no-route', skb.packet, detail)
   return again.errno
+}
+
+/** The mangle table re-routes for another mark or TOS (ipt_mangle_out); the nat table for another destination alone. */
+function isMangled(work: Work, before: Skb, after: Skb): boolean {
+  const changed = after.mark !== before.mark || after.packet.tos !== before.packet.tos
+  return changed && after.packet.dst === before.packet.dst && manglesOutput(work, after)
 }
 
 function manglesOutput(work: Work, skb: Skb): boolean {
