@@ -6,14 +6,15 @@ import type { ControllerContext } from './context.ts'
 import { generatedName, templateHash } from './generated-name.ts'
 import { isSelectedNode, untoleratedTaint } from './node-fit.ts'
 import { podOfTemplate } from './pod-of-template.ts'
-import { reconcilePods } from './pods-of-owner.ts'
+import { podIndex, reconcilePods } from './pods-of-owner.ts'
 
 /** One pod per node that the template fits (`pkg/controller/daemon`, NodeShouldRunDaemonPod). */
-export function runDaemonSets(context: ControllerContext): void {
-  const nodes = context.store.list('Node')
-  for (const owner of context.store.list('DaemonSet')) {
+export function runDaemonSets({ store }: ControllerContext): void {
+  const index = podIndex(store)
+  const nodes = store.list('Node')
+  for (const owner of store.list('DaemonSet')) {
     const matches = (labels: Pod['metadata']['labels']) => matchesLabelSelector(owner.spec.selector ?? {}, labels)
-    reconcilePods(context, owner, owner.spec.selector ? matches : () => false, (isTaken) =>
+    reconcilePods(store, index, owner, owner.spec.selector ? matches : () => false, (isTaken) =>
       podsOf(owner, nodes, isTaken),
     )
   }

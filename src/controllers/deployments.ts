@@ -1,33 +1,40 @@
 import type { Pod } from '../kube/objects/pod.ts'
 import type { Deployment, ReplicaSet } from '../kube/objects/workload.ts'
 import { matchesLabelSelector } from '../kube/selector.ts'
-import { type ControllerContext, isGenerated, reconcile } from './context.ts'
+import { type ControllerContext, isGenerated, keyOf, reconcile } from './context.ts'
 import { templateHash } from './generated-name.ts'
-import { controllerOf, isOwnedBy, ownerReference } from './owner.ts'
+import { groupBy } from './group-by.ts'
+import { controllerOf, isOwnedBy, ownerKey, ownerReference } from './owner.ts'
 
 export const hashLabel = 'pod-template-hash'
 
 /** Each Deployment has the one ReplicaSet of its template, unless a dump holds its ReplicaSets or their pods. */
 export function runDeployments({ store }: ControllerContext): void {
-  const deployments = store.list('Deployment')
   const replicaSets = store.list('ReplicaSet')
-  const desired = deployments.filter((d) => !hasGiven(d)).map(replicaSetOf)
+  const given = groupBy(
+    replicaSets.filter((rs) => !isGenerated(store, rs)),
+    (rs) => ownerKey(rs) ?? '',
+  )
+  const pods = groupBy(
+    store.list('Pod').filter((p) => !isGenerated(store, p)),
+    deploymentKeyOf,
+  )
+  const hasGiven = (deployment: Deployment): boolean =>
+    (given.get(keyOf(deployment)) ?? []).some((rs) => isOwnedBy(rs, deployment)) ||
+    (pods.get(keyOf(deployment)) ?? []).some((p) =>
+      matchesLabelSelector(deployment.spec.selector ?? {}, p.metadata.labels),
+    )
+  const desired = store.list('Deployment').filter((d) => !hasGiven(d))
   const generated = replicaSets.filter((rs) => controllerOf(rs)?.kind === 'Deployment')
-  reconcile(store, generated, desired)
-
-  function hasGiven(deployment: Deployment): boolean {
-    if (replicaSets.some((rs) => !isGenerated(store, rs) && isOwnedBy(rs, deployment))) return true
-    const pods = store.list('Pod', { namespace: deployment.metadata.namespace ?? 'default' })
-    return pods.some((p) => !isGenerated(store, p) && isPodOfDeployment(p, deployment))
-  }
+  reconcile(store, generated, desired.map(replicaSetOf))
 }
 
-/** A pod whose ReplicaSet was not dumped: selected, and owned by a ReplicaSet of the Deployment's name. */
-function isPodOfDeployment(pod: Pod, { metadata, spec }: Deployment): boolean {
+/** The Deployment that a pod's ReplicaSet is named after; the ReplicaSet itself may not have been dumped. */
+function deploymentKeyOf(pod: Pod): string | undefined {
   const owner = controllerOf(pod)
-  const hash = pod.metadata.labels?.[hashLabel]
-  if (owner?.kind !== 'ReplicaSet' || owner.name !== `${metadata.name}-${hash}`) return false
-  return matchesLabelSelector(spec.selector ?? {}, pod.metadata.labels)
+  const tail = `-${pod.metadata.labels?.[hashLabel]}`
+  if (owner?.kind !== 'ReplicaSet' || !owner.name.endsWith(tail)) return undefined
+  return `Deployment/${pod.metadata.namespace ?? ''}/${owner.name.slice(0, -tail.length)}`
 }
 
 function replicaSetOf(deployment: Deployment): ReplicaSet {

@@ -4,7 +4,7 @@ import { type ControllerContext, isGenerated, reconcile } from './context.ts'
 import { generatedName, indexedBase } from './generated-name.ts'
 import { controllerOf, isOwnedBy, ownerReference } from './owner.ts'
 import { podOfTemplate } from './pod-of-template.ts'
-import { reconcilePods } from './pods-of-owner.ts'
+import { podIndex, reconcilePods } from './pods-of-owner.ts'
 
 /** Minutes since 1970 of the run that is shown, which name the Job: 2024-01-01 00:00 UTC, as there is no clock here. */
 const scheduledMinute = 28_401_120
@@ -38,10 +38,12 @@ function jobOf(cron: CronJob): Job {
 }
 
 /** The pods of a Job that has just started: as many as may run at once. A finished Job of a dump gets none. */
-export function runJobs(context: ControllerContext): void {
-  for (const job of context.store.list('Job')) {
+export function runJobs({ store }: ControllerContext): void {
+  const index = podIndex(store)
+  for (const job of store.list('Job')) {
     reconcilePods(
-      context,
+      store,
+      index,
       job,
       () => false,
       (isTaken) => (isIdle(job) ? [] : podsOf(job, isTaken)),

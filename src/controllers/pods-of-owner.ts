@@ -1,36 +1,60 @@
 import type { KubeObject, Labels } from '../kube/objects/meta.ts'
 import type { Pod } from '../kube/objects/pod.ts'
-import { type ControllerContext, isGenerated, reconcile } from './context.ts'
+import type { ObjectStore } from '../kube/store.ts'
+import { isGenerated, keyOf, reconcile } from './context.ts'
 import { canonicalJson } from './generated-name.ts'
-import { controllerOf, isOwnedBy } from './owner.ts'
+import { groupBy } from './group-by.ts'
+import { isOwnedBy, ownerKey } from './owner.ts'
+
+/** The pods of a store by who manages them, made once for all workloads of a kind. */
+export interface PodIndex {
+  readonly byOwner: ReadonlyMap<string, readonly Pod[]>
+  /** Given pods that nobody manages, by namespace. */
+  readonly unowned: ReadonlyMap<string | undefined, readonly Pod[]>
+  /** Owner of the pod of each `namespace/name`; names made meanwhile are added. */
+  readonly names: Map<string, string | undefined>
+}
+
+export function podIndex(store: ObjectStore): PodIndex {
+  const pods = store.list('Pod')
+  const unowned = pods.filter((p) => (p.metadata.ownerReferences ?? []).length === 0 && !isGenerated(store, p))
+  return {
+    byOwner: groupBy(pods, (p) => ownerKey(p) ?? ''),
+    unowned: groupBy(unowned, (p) => p.metadata.namespace),
+    names: new Map(pods.map((p) => [nameOf(p.metadata.namespace, p.metadata.name), ownerKey(p)])),
+  }
+}
+
+const nameOf = (namespace: string | undefined, name: string): string => `${namespace}/${name}`
 
 /**
  * Brings the generated pods of one workload to what is desired. A pod that stays keeps its node, address and status; one
- * whose template changed is made anew. Pods that were given are taken as all that there are.
+ * whose template changed is made anew. Pods that were given are taken as all that there are: those owned by reference, and
+ * those that are selected and owned by nobody, which a ReplicaSet would adopt.
  */
 export function reconcilePods(
-  { store }: ControllerContext,
+  store: ObjectStore,
+  index: PodIndex,
   owner: KubeObject,
   matches: (labels: Labels | undefined) => boolean,
   desired: (isTaken: (name: string) => boolean) => readonly Pod[],
 ): void {
-  const inNamespace = store.list('Pod', { namespace: owner.metadata.namespace ?? 'default' })
-  const owned = inNamespace.filter((p) => isOwnedBy(p, owner))
-  const given = inNamespace.filter((p) => !isGenerated(store, p) && isPodOf(p, owner, matches))
-  if (given.length > 0) {
+  const { namespace } = owner.metadata
+  const owned = (index.byOwner.get(keyOf(owner)) ?? []).filter((p) => isOwnedBy(p, owner))
+  const adopted = (index.unowned.get(namespace) ?? []).some((p) => matches(p.metadata.labels))
+  if (adopted || owned.some((p) => !isGenerated(store, p))) {
     reconcile(store, owned, [])
     return
   }
-  const others = new Set(inNamespace.filter((p) => !isOwnedBy(p, owner)).map((p) => p.metadata.name))
+  const isTaken = (name: string): boolean => {
+    const place = nameOf(namespace, name)
+    return index.names.has(place) && index.names.get(place) !== keyOf(owner)
+  }
   const before = new Map(owned.map((p) => [p.metadata.name, p]))
-  const kept = desired((name) => others.has(name)).map((pod) => keep(before.get(pod.metadata.name), pod))
+  const kept = desired(isTaken).map((pod) => keep(before.get(pod.metadata.name), pod))
   reconcile(store, owned, kept)
+  for (const pod of kept) index.names.set(nameOf(namespace, pod.metadata.name), keyOf(owner))
 }
-
-/** Owned by reference; or, like a bare pod that a ReplicaSet adopts, selected and owned by nobody. */
-const isPodOf = (pod: Pod, owner: KubeObject, matches: (labels: Labels | undefined) => boolean): boolean =>
-  isOwnedBy(pod, owner) ||
-  (controllerOf(pod) === undefined && pod.metadata.ownerReferences === undefined && matches(pod.metadata.labels))
 
 /** The pod as it is, where the controller would make it the same; its spec and labels are compared without what came later. */
 function keep(before: Pod | undefined, pod: Pod): Pod {

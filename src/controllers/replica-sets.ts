@@ -2,29 +2,32 @@ import type { Labels } from '../kube/objects/meta.ts'
 import type { Pod } from '../kube/objects/pod.ts'
 import type { PodTemplate, ReplicaSet, ReplicationController } from '../kube/objects/workload.ts'
 import { matchesLabelSelector, matchesSelectorMap } from '../kube/selector.ts'
+import type { ObjectStore } from '../kube/store.ts'
 import type { ControllerContext } from './context.ts'
 import { generatedName } from './generated-name.ts'
 import { podOfTemplate } from './pod-of-template.ts'
-import { reconcilePods } from './pods-of-owner.ts'
+import { type PodIndex, podIndex, reconcilePods } from './pods-of-owner.ts'
 
-export function runReplicaSets(context: ControllerContext): void {
-  for (const owner of context.store.list('ReplicaSet')) {
+export function runReplicaSets({ store }: ControllerContext): void {
+  const index = podIndex(store)
+  for (const owner of store.list('ReplicaSet')) {
     const selector = owner.spec.selector ?? { matchLabels: owner.spec.template?.metadata?.labels ?? {} }
-    runReplicas(context, owner, (labels) => matchesLabelSelector(selector, labels))
+    runReplicas(store, index, owner, (labels) => matchesLabelSelector(selector, labels))
   }
-  for (const owner of context.store.list('ReplicationController')) {
+  for (const owner of store.list('ReplicationController')) {
     const selector = owner.spec.selector ?? owner.spec.template?.metadata?.labels ?? {}
-    runReplicas(context, owner, (labels) => matchesSelectorMap(selector, labels))
+    runReplicas(store, index, owner, (labels) => matchesSelectorMap(selector, labels))
   }
 }
 
 function runReplicas(
-  context: ControllerContext,
+  store: ObjectStore,
+  index: PodIndex,
   owner: ReplicaSet | ReplicationController,
   matches: (labels: Labels | undefined) => boolean,
 ): void {
   const { template, replicas = 1 } = owner.spec
-  reconcilePods(context, owner, matches, (isTaken) => (template ? podsOf(owner, template, replicas, isTaken) : []))
+  reconcilePods(store, index, owner, matches, (isTaken) => (template ? podsOf(owner, template, replicas, isTaken) : []))
 }
 
 function podsOf(

@@ -43,7 +43,8 @@ function misfit(pod: Pod, node: Node, load: Load): string | undefined {
   const taint = untoleratedTaint(pod.spec, node)
   if (taint) return `node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`
   if (!isSelectedNode(pod.spec, node)) return "node(s) didn't match Pod's node affinity/selector"
-  const conflict = hostPortsConflict(hostPortsOf(pod), load.hostPorts(node.metadata.name))
+  const wanted = hostPortsOf(pod)
+  const conflict = wanted.length > 0 && hostPortsConflict(wanted, load.hostPorts(node.metadata.name))
   return conflict ? "node(s) didn't have free ports for the requested pod ports" : undefined
 }
 

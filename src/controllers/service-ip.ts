@@ -29,19 +29,20 @@ export function serviceIps(network: Prefix, taken: Set<string>): () => Ip | unde
 /** The same for node ports: `min(max(16, size/32), 128)` ports at the bottom (KEP-3668). */
 export function nodePorts({ from, to }: { readonly from: number; readonly to: number }, taken: Set<number>) {
   const above = from + Number(staticBand(BigInt(to - from + 1), 16n, 32n, 128n))
-  const order = [
-    [above, to],
-    [from, above - 1],
-  ] as const
+  const wraps = above > from
+  let at = above
+  let wrapped = false
   return (): number | undefined => {
-    for (const [low, high] of order) {
-      for (let port = low; port <= high; port++) {
-        if (taken.has(port)) continue
-        taken.add(port)
-        return port
+    for (; ; at++) {
+      if (at > to && wraps && !wrapped) {
+        wrapped = true
+        at = from
       }
+      if (wrapped ? at >= above : at > to) return undefined
+      if (taken.has(at)) continue
+      taken.add(at)
+      return at
     }
-    return undefined
   }
 }
 

@@ -4,13 +4,14 @@ import { matchesLabelSelector } from '../kube/selector.ts'
 import type { ControllerContext } from './context.ts'
 import { templateHash } from './generated-name.ts'
 import { podOfTemplate } from './pod-of-template.ts'
-import { reconcilePods } from './pods-of-owner.ts'
+import { podIndex, reconcilePods } from './pods-of-owner.ts'
 
 /** Pods by ordinal, whose names DNS knows below the governing Service (`pkg/controller/statefulset`). */
-export function runStatefulSets(context: ControllerContext): void {
-  for (const owner of context.store.list('StatefulSet')) {
+export function runStatefulSets({ store }: ControllerContext): void {
+  const index = podIndex(store)
+  for (const owner of store.list('StatefulSet')) {
     const matches = (labels: Pod['metadata']['labels']) => matchesLabelSelector(owner.spec.selector ?? {}, labels)
-    reconcilePods(context, owner, owner.spec.selector ? matches : () => false, () => podsOf(owner))
+    reconcilePods(store, index, owner, owner.spec.selector ? matches : () => false, () => podsOf(owner))
   }
 }
 

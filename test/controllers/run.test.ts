@@ -136,6 +136,13 @@ describe('whatever the input', () => {
     }
   })
 
+  law('what comes out, read again as a dump, is kept as it is', (objects) => {
+    const first = snapshot(ran(objects, dualSettings).store)
+    const dump = first.map((o) => ({ ...o, metadata: { ...o.metadata, uid: `uid-of-${o.kind}-${o.metadata.name}` } }))
+    expect(snapshot(ran(dump, dualSettings).store)).toEqual(dump)
+    expect(snapshot(ran(first, dualSettings).store)).toEqual(first)
+  })
+
   law('the same input gives the same objects', (objects) => {
     expect(snapshot(ran(objects).store)).toEqual(snapshot(ran(objects).store))
   })
