@@ -13,11 +13,20 @@ export function runDaemonSets({ store }: ControllerContext): void {
   const index = podIndex(store)
   const nodes = store.list('Node')
   for (const owner of store.list('DaemonSet')) {
-    const matches = (labels: Pod['metadata']['labels']) => matchesLabelSelector(owner.spec.selector ?? {}, labels)
-    reconcilePods(store, index, owner, owner.spec.selector ? matches : () => false, (isTaken) =>
-      podsOf(owner, nodes, isTaken),
+    reconcilePods(
+      store,
+      index,
+      owner,
+      (pod) => isRevised(pod, owner),
+      (isTaken) => podsOf(owner, nodes, isTaken),
     )
   }
+}
+
+/** Selected, with the labels and the name that the controller gives: a pod of the set whatever its references. */
+function isRevised({ metadata }: Pod, { metadata: { name }, spec: { selector } }: DaemonSet): boolean {
+  const isMade = metadata.name.startsWith(`${name}-`) && metadata.labels?.['controller-revision-hash'] !== undefined
+  return isMade && selector !== undefined && matchesLabelSelector(selector, metadata.labels)
 }
 
 function podsOf(owner: DaemonSet, nodes: readonly Node[], isTaken: (name: string) => boolean): readonly Pod[] {

@@ -29,12 +29,17 @@ export function runDeployments({ store }: ControllerContext): void {
   reconcile(store, generated, desired.map(replicaSetOf))
 }
 
-/** The Deployment that a pod's ReplicaSet is named after; the ReplicaSet itself may not have been dumped. */
+/**
+ * The Deployment that a pod's ReplicaSet is named after; the ReplicaSet itself may not have been dumped. Where references
+ * were stripped, the pod's own name tells.
+ */
 function deploymentKeyOf(pod: Pod): string | undefined {
+  const { name, namespace = '', labels = {}, ownerReferences = [] } = pod.metadata
   const owner = controllerOf(pod)
-  const tail = `-${pod.metadata.labels?.[hashLabel]}`
-  if (owner?.kind !== 'ReplicaSet' || !owner.name.endsWith(tail)) return undefined
-  return `Deployment/${pod.metadata.namespace ?? ''}/${owner.name.slice(0, -tail.length)}`
+  const replicaSet = ownerReferences.length === 0 ? name.replace(/-[^-]+$/, '') : owner?.name
+  const tail = `-${labels[hashLabel]}`
+  if (replicaSet === undefined || (owner && owner.kind !== 'ReplicaSet') || !replicaSet.endsWith(tail)) return undefined
+  return `Deployment/${namespace}/${replicaSet.slice(0, -tail.length)}`
 }
 
 function replicaSetOf(deployment: Deployment): ReplicaSet {

@@ -45,7 +45,7 @@ export function runJobs({ store }: ControllerContext): void {
       store,
       index,
       job,
-      () => false,
+      (pod) => pod.metadata.labels?.['job-name'] === job.metadata.name,
       (isTaken) => (isIdle(job) ? [] : podsOf(job, isTaken)),
     )
   }

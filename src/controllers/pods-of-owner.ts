@@ -1,4 +1,4 @@
-import type { KubeObject, Labels } from '../kube/objects/meta.ts'
+import type { KubeObject } from '../kube/objects/meta.ts'
 import type { Pod } from '../kube/objects/pod.ts'
 import type { ObjectStore } from '../kube/store.ts'
 import { isGenerated, keyOf, reconcile } from './context.ts'
@@ -30,19 +30,19 @@ const nameOf = (namespace: string | undefined, name: string): string => `${names
 /**
  * Brings the generated pods of one workload to what is desired. A pod that stays keeps its node, address and status; one
  * whose template changed is made anew. Pods that were given are taken as all that there are: those owned by reference, and
- * those that are selected and owned by nobody, which a ReplicaSet would adopt.
+ * those that `isOwn` knows although their references were stripped.
  */
 export function reconcilePods(
   store: ObjectStore,
   index: PodIndex,
   owner: KubeObject,
-  matches: (labels: Labels | undefined) => boolean,
+  isOwn: (pod: Pod) => boolean,
   desired: (isTaken: (name: string) => boolean) => readonly Pod[],
 ): void {
   const { namespace } = owner.metadata
   const owned = (index.byOwner.get(keyOf(owner)) ?? []).filter((p) => isOwnedBy(p, owner))
-  const adopted = (index.unowned.get(namespace) ?? []).some((p) => matches(p.metadata.labels))
-  if (adopted || owned.some((p) => !isGenerated(store, p))) {
+  const stripped = (index.unowned.get(namespace) ?? []).some(isOwn)
+  if (stripped || owned.some((p) => !isGenerated(store, p))) {
     reconcile(store, owned, [])
     return
   }

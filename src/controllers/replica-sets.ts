@@ -6,6 +6,7 @@ import type { ObjectStore } from '../kube/store.ts'
 import type { ControllerContext } from './context.ts'
 import { generatedName } from './generated-name.ts'
 import { podOfTemplate } from './pod-of-template.ts'
+import { isFinished } from './pod-state.ts'
 import { type PodIndex, podIndex, reconcilePods } from './pods-of-owner.ts'
 
 export function runReplicaSets({ store }: ControllerContext): void {
@@ -27,7 +28,17 @@ function runReplicas(
   matches: (labels: Labels | undefined) => boolean,
 ): void {
   const { template, replicas = 1 } = owner.spec
-  reconcilePods(store, index, owner, matches, (isTaken) => (template ? podsOf(owner, template, replicas, isTaken) : []))
+  // Pods that nobody manages are adopted, and count.
+  const unowned = index.unowned.get(owner.metadata.namespace) ?? []
+  const adopted = template ? unowned.filter((p) => matches(p.metadata.labels) && !isFinished(p)).length : 0
+  const wanted = Math.max(0, replicas - adopted)
+  reconcilePods(
+    store,
+    index,
+    owner,
+    () => false,
+    (isTaken) => (template ? podsOf(owner, template, wanted, isTaken) : []),
+  )
 }
 
 function podsOf(

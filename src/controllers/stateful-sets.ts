@@ -10,9 +10,20 @@ import { podIndex, reconcilePods } from './pods-of-owner.ts'
 export function runStatefulSets({ store }: ControllerContext): void {
   const index = podIndex(store)
   for (const owner of store.list('StatefulSet')) {
-    const matches = (labels: Pod['metadata']['labels']) => matchesLabelSelector(owner.spec.selector ?? {}, labels)
-    reconcilePods(store, index, owner, owner.spec.selector ? matches : () => false, () => podsOf(owner))
+    reconcilePods(
+      store,
+      index,
+      owner,
+      (pod) => isNumbered(pod, owner),
+      () => podsOf(owner),
+    )
   }
+}
+
+/** Selected, and named by an ordinal: a pod of the set whatever its references. */
+function isNumbered({ metadata }: Pod, { metadata: { name }, spec: { selector } }: StatefulSet): boolean {
+  const isNamed = metadata.name.startsWith(`${name}-`) && /^\d+$/.test(metadata.name.slice(name.length + 1))
+  return isNamed && selector !== undefined && matchesLabelSelector(selector, metadata.labels)
 }
 
 function podsOf(owner: StatefulSet): readonly Pod[] {

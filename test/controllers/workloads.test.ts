@@ -96,6 +96,15 @@ describe('a Deployment', () => {
     ])
   })
 
+  test('makes nothing where the pods of a dump have lost their references', () => {
+    const bare = pod('web-abc-x7f2k', { app: 'web', 'pod-template-hash': 'abc' })
+    expect(podNames(deployment('web', 3), bare)).toEqual(['web-abc-x7f2k'])
+  })
+
+  test('is not misled by a lone pod with the labels of its own', () => {
+    expect(podNames(deployment('web', 2), pod('web', { app: 'web' }))).toHaveLength(3)
+  })
+
   test('is not misled by pods of another Deployment that its selector matches', () => {
     const labels = { app: 'web', 'pod-template-hash': 'abc' }
     expect(
@@ -104,7 +113,32 @@ describe('a Deployment', () => {
   })
 })
 
+describe('a ReplicaSet', () => {
+  const replicaSet: ReplicaSet = {
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
+    metadata: { name: 'web', namespace: 'shop' },
+    spec: { replicas: 3, selector: { matchLabels: { app: 'web' } }, template: template({ app: 'web' }) },
+  }
+  test('adopts a selected pod that nobody manages, and makes so many less', () => {
+    expect(podNames(replicaSet, pod('lone', { app: 'web' }), pod('other', { app: 'x' }))).toHaveLength(4)
+  })
+  test('of a ReplicationController selects by a plain map', () => {
+    const rc = {
+      ...replicaSet,
+      apiVersion: 'v1',
+      kind: 'ReplicationController',
+      spec: { replicas: 2, selector: { app: 'web' }, template: template({ app: 'web' }) },
+    }
+    expect(podNames(rc, pod('lone', { app: 'web' }))).toHaveLength(2)
+  })
+})
+
 describe('a StatefulSet', () => {
+  test('makes nothing where a dump has pods of its names', () => {
+    expect(podNames(statefulSet({ replicas: 3 }), pod('db-0', { app: 'db' }))).toEqual(['db-0'])
+  })
+
   test('numbers its pods from ordinals.start and gives them their host names', () => {
     const { store } = ran([statefulSet({ replicas: 2, ordinals: { start: 5 } })])
     expect(store.list('Pod').map((p) => p.metadata.name)).toEqual(['db-5', 'db-6'])
@@ -174,6 +208,12 @@ describe('a DaemonSet', () => {
     expect(store.list('Pod').map((p) => p.spec.nodeName)).toEqual(on)
     expect(problems).toEqual([])
   })
+})
+
+test('a DaemonSet makes nothing where a dump has pods of it, and is not misled by a lone pod', () => {
+  const made = pod('agent-x7f2k', { app: 'agent', 'controller-revision-hash': 'abc' })
+  expect(podNames(daemonSet(), made)).toEqual(['agent-x7f2k'])
+  expect(podNames(daemonSet(), pod('agent-debug', { app: 'agent' }))).toHaveLength(4)
 })
 
 describe('a Job', () => {
