@@ -1,3 +1,4 @@
+import { matchesLabelSelector } from '../kube/selector.ts'
 import { prefixContains } from '../net/prefix.ts'
 import { type Connection, peerOf } from './connection.ts'
 import type { End, PolicyPod } from './end.ts'
@@ -43,21 +44,24 @@ function nearest<T>(entries: readonly T[], missesOf: (entry: T) => readonly Miss
 }
 
 /** Whether a policy, or a peer of it, means this pod. */
-export const selectsPod = (set: PodSet, pod: PolicyPod): boolean => podSetMisses(set, pod).length === 0
+export const selectsPod = (set: PodSet, pod: PolicyPod): boolean =>
+  inNamespace(set, pod) && selectorsOf(set, pod).every(([selector, labels]) => matchesLabelSelector(selector, labels))
 
 function podSetMisses(set: PodSet, pod: PolicyPod): Miss[] {
-  const namespace: Miss[] =
-    set.namespace === undefined || set.namespace === pod.namespace
-      ? []
-      : [{ field: 'namespace', wants: set.namespace, found: pod.namespace }]
-  return [
-    ...namespace,
-    ...selectorMisses(set.namespaceSelector ?? {}, pod.namespaceLabels, 'namespace-label'),
-    ...selectorMisses(set.podSelector, pod.labels, 'pod-label'),
-  ]
+  const labels = selectorsOf(set, pod).flatMap((asked) => selectorMisses(...asked))
+  if (inNamespace(set, pod)) return labels
+  return [{ field: 'namespace', wants: set.namespace ?? '', found: pod.namespace }, ...labels]
 }
 
-function peerMisses(peer: Peer, end: End): readonly Miss[] {
+const inNamespace = (set: PodSet, pod: PolicyPod): boolean =>
+  set.namespace === undefined || set.namespace === pod.namespace
+
+const selectorsOf = (set: PodSet, pod: PolicyPod): readonly Readonly<Parameters<typeof selectorMisses>>[] => [
+  [set.podSelector, pod.labels, 'pod-label'],
+  ...(set.namespaceSelector ? [[set.namespaceSelector, pod.namespaceLabels, 'namespace-label'] as const] : []),
+]
+
+export function peerMisses(peer: Peer, end: End): readonly Miss[] {
   switch (peer.kind) {
     case 'pods':
       return end.kind === 'pod' ? podSetMisses(peer.pods, end.pod) : [{ field: 'end', wants: 'pod', found: end.kind }]
