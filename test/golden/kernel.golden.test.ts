@@ -3,16 +3,14 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { deviceName } from '../../src/artefact/link.ts'
-import type { LinuxEvent } from '../../src/linux/event.ts'
-import type { Input, Output, SendRequest } from '../../src/linux/kernel.ts'
-import { createNetns, type Netns } from '../../src/linux/netns.ts'
-import { step } from '../../src/linux/step.ts'
+import type { Input, SendRequest } from '../../src/linux/kernel.ts'
 import { ip } from '../../src/net/ip.ts'
 import { mac } from '../../src/net/mac.ts'
 import { type IpPacket, tcpFlag } from '../../src/packet/packet.ts'
+import { hopLine, normalized } from '../linux/hop.ts'
+import { Lab } from '../linux/lab.ts'
+import { type Told, World } from '../linux/world.ts'
 import { goldenRoot } from './golden-root.ts'
-import { hopLine, normalized } from './kernel-hop.ts'
-import { Lab } from './kernel-lab.ts'
 
 const root = goldenRoot('kernel')
 
@@ -148,84 +146,6 @@ function listen(lab: Lab, name: string): void {
   }
 }
 
-type Told = { readonly ns: string; readonly event: LinuxEvent }
-
-class World {
-  readonly told: Told[] = []
-  readonly outputs: Output[] = []
-  readonly #lab: Lab
-  readonly #spaces = new Map<string, Netns>()
-  readonly #serve: boolean
-  #now = 0
-  readonly #queue: { ns: string; input: Input }[] = []
-  readonly #timers: { due: number; ns: string; input: Input }[] = []
-
-  constructor(lab: Lab, serve: boolean) {
-    this.#lab = lab
-    this.#serve = serve
-    let drawn = 1
-    const chance = {
-      probably: () => true,
-      pick: () => 0,
-      noise: (n: number): number => {
-        drawn = (drawn * 48271) % 2147483647
-        return drawn % n
-      },
-    }
-    const clock = { now: () => this.#now }
-    for (const [ns, state] of lab.spaces) {
-      this.#spaces.set(ns, createNetns({ ...state }, { clock, chance, completeHandshake: true }))
-    }
-  }
-
-  run(ns: string, input: Input): void {
-    this.#queue.push({ ns, input })
-    for (let count = 0; count < 3000; count++) {
-      const next = this.#queue.shift() ?? this.#due()
-      if (!next) return
-      const space = this.#spaces.get(next.ns)
-      if (!space) throw new Error(next.ns)
-      const outputs = step(space, next.input, (event) => this.told.push({ ns: next.ns, event }))
-      for (const output of outputs) this.#take(next.ns, output)
-    }
-    throw new Error('does not end')
-  }
-
-  #due() {
-    this.#timers.sort((a, b) => a.due - b.due)
-    const timer = this.#timers.shift()
-    if (timer) this.#now = timer.due
-    return timer
-  }
-
-  #take(ns: string, output: Output): void {
-    this.outputs.push(output)
-    if (output.kind === 'transmit') {
-      const peer = this.#lab.wires.get(`${ns} ${output.device}`)
-      if (peer) this.#queue.push({ ns: peer.ns, input: { kind: 'receive', device: peer.device, frame: output.frame } })
-    }
-    if (output.kind === 'set-timer') {
-      this.#timers.push({ due: this.#now + output.after, ns, input: { kind: 'timer', timer: output.timer } })
-    }
-    if (output.kind === 'deliver' && output.listening && this.#serve) this.#answer(ns, output.packet)
-  }
-
-  #answer(ns: string, packet: IpPacket): void {
-    const { payload } = packet
-    if (payload.kind !== 'udp') return
-    const request: SendRequest = {
-      src: undefined,
-      dst: packet.src,
-      ttl: 64,
-      tos: 0,
-      df: true,
-      owner: 'server',
-      payload: { kind: 'udp', srcPort: payload.dstPort, dstPort: payload.srcPort, data: 5 },
-    }
-    this.#timers.push({ due: this.#now + 30, ns, input: { kind: 'send', request } })
-  }
-}
-
 /** `udp p11:40000 -> 10.244.2.2:8080 1472 bytes DF ttl 2`, or in other words for ICMP and TCP. */
 function requestOf(probe: string): { ns: string; request: SendRequest } | undefined {
   const udp = /^(udp|tcp connect) (\w+):(\d+) -> ([\d.]+):(\d+)(.*)$/.exec(probe)
@@ -350,7 +270,7 @@ function replay(path: string, name: string) {
   listen(lab, name)
   const probe = requestOf(recording.probe)
   const [first] = recording.hops ?? []
-  const world = new World(lab, probe !== undefined)
+  const world = new World(lab, probe !== undefined, { completeHandshake: true })
   let hops = recording.hops ?? []
   if (probe) world.run(probe.ns, { kind: 'send', request: probe.request })
   else if (first) {
@@ -366,6 +286,42 @@ const names =
     ? readdirSync(root.path).flatMap((f) => (f.endsWith('.yaml') && !f.startsWith('base-') ? [f.slice(0, -5)] : []))
     : []
 
+/** What the client's system calls returned: an error of the call, the address that answered, the ICMP error. */
+function senderSaw(world: World) {
+  const outputs = world.outputs.filter((o) => 'owner' in o && o.owner === 'client')
+  const answer = outputs.find((o) => o.kind === 'deliver')
+  const icmp = outputs.find((o) => o.kind === 'error' && o.icmp !== undefined)
+  const call = outputs.find((o) => o.kind === 'error' && o.icmp === undefined)
+  const packet = icmp?.kind === 'error' ? icmp.icmp : undefined
+  const message = packet?.payload.kind === 'icmp' ? packet.payload.message : undefined
+  const udp = answer?.kind === 'deliver' && answer.packet.payload.kind === 'udp' ? answer.packet.payload : undefined
+  return {
+    call: call?.kind === 'error' ? call.errno : undefined,
+    reply: answer?.kind === 'deliver' && udp ? `${answer.packet.src}:${udp.srcPort}` : undefined,
+    icmp: message?.kind === 'error' ? `${message.type}/${message.code} ${packet?.src}` : undefined,
+  }
+}
+
+/** connect() hears of an ICMP error by its errno alone. */
+const connectSaw = (world: World) => world.outputs.flatMap((o) => (o.kind === 'error' ? [o.errno] : []))[0]
+
+const errnoNames: Readonly<Record<string, string>> = {
+  1: 'EPERM',
+  22: 'EINVAL',
+  101: 'ENETUNREACH',
+  111: 'ECONNREFUSED',
+}
+
+function senderRecorded(sender: string) {
+  const failed = /^(?:connect: )?\[Errno (\d+)\]/.exec(sender)?.[1]
+  const icmp = /icmp (\d+\/\d+) .*offender=([\d.]+)/.exec(sender)
+  return {
+    call: failed === undefined ? undefined : errnoNames[failed],
+    reply: /reply b'reply' from ([\d.:]+)/.exec(sender)?.[1],
+    icmp: icmp ? `${icmp[1]} ${icmp[2]}` : undefined,
+  }
+}
+
 describe.skipIf('missing' in root)(`recordings of a real kernel${'missing' in root ? `: ${root.missing}` : ''}`, () => {
   for (const name of names) {
     const reason = notHere(name)
@@ -378,6 +334,14 @@ describe.skipIf('missing' in root)(`recordings of a real kernel${'missing' in ro
       const observed = byNamespace(observedHops(world.told))
       const recorded = byNamespace(hops.map(recordedHop))
       expectSame(name, recording.probe, observed, recorded)
+    })
+    test(`${name}: the sender is told the same`, () => {
+      const { world, recording } = replay(root.path, name)
+      const { sender } = recording
+      // Of pings and of the user-mode kernel, what came back was not noted.
+      if (cutShort[name] || sender === 'sent' || name.startsWith('ipip-')) return
+      if (recording.probe.startsWith('tcp')) expect(connectSaw(world)).toEqual(senderRecorded(sender).call)
+      else expect(senderSaw(world)).toEqual(senderRecorded(sender))
     })
     test(`${name}: every chain runs, and the same rules match`, () => {
       const { world, recording } = replay(root.path, name)
