@@ -234,10 +234,9 @@ class BlockReader {
     const body = lines.map((line) => bodyLine(line, indent)).join('\n')
     this.#line(stop)
     const kept = body.replace(/\n+$/, '')
-    const ended = this.#text.charCodeAt(stop - 1) === NEWLINE
+    if (this.#text.charCodeAt(stop - 1) !== NEWLINE) throw notPlain // parsers differ on a last line without an end
     if (chomp === '-') return kept
-    if (chomp === '+') return ended ? `${body}\n` : body
-    return ended || body.length > kept.length ? `${kept}\n` : kept
+    return chomp === '+' ? `${body}\n` : `${kept}\n`
   }
 
   #firstContent(from: number): number {

@@ -5,8 +5,9 @@ type Fields = Readonly<Record<string, unknown>>
 /**
  * Fills in what the API server would (pkg/apis/{core,apps,batch}/v1/defaults.go), as far as it is read. `object` has passed
  * its schema. NetworkPolicies are left as they are: absent and empty differ in them. Addresses are the controllers' affair.
+ * `removed` says that it came in a version that is no longer served, where workloads need no selector.
  */
-export function withDefaults(kind: KnownKind, object: Fields): Fields {
+export function withDefaults(kind: KnownKind, object: Fields, removed = false): Fields {
   switch (kind) {
     case 'Pod':
       return { ...object, spec: podSpec(fieldsOf(object.spec)) }
@@ -20,9 +21,9 @@ export function withDefaults(kind: KnownKind, object: Fields): Fields {
     case 'ReplicaSet':
     case 'ReplicationController':
     case 'StatefulSet':
-      return { ...object, spec: { replicas: 1, ...selecting(kind, templated(fieldsOf(object.spec))) } }
+      return { ...object, spec: { replicas: 1, ...selecting(kind, templated(fieldsOf(object.spec)), removed) } }
     case 'DaemonSet':
-      return { ...object, spec: selecting(kind, templated(fieldsOf(object.spec))) }
+      return { ...object, spec: selecting(kind, templated(fieldsOf(object.spec)), removed) }
     case 'Job':
       return { ...object, spec: jobSpec(fieldsOf(object.spec)) }
     case 'CronJob':
@@ -113,10 +114,11 @@ function templated(spec: Fields): Fields {
 }
 
 /** Removed versions took the template's labels for a selector that is not there; for ReplicationControllers it still holds. */
-function selecting(kind: KnownKind, spec: Fields): Fields {
+function selecting(kind: KnownKind, spec: Fields, removed: boolean): Fields {
   const labels = fieldsOf(fieldsOf(spec.template).metadata).labels
   if (spec.selector !== undefined || labels === undefined) return spec
-  return { ...spec, selector: kind === 'ReplicationController' ? labels : { matchLabels: labels } }
+  if (kind === 'ReplicationController') return { ...spec, selector: labels }
+  return removed ? { ...spec, selector: { matchLabels: labels } } : spec
 }
 
 /** Without either number, one pod; with `completions` alone, `parallelism` is 1. */

@@ -197,6 +197,7 @@ export function sentence(p: Problem): string {
     case 'MISSING_FIELD':
       return `${p.args.field} is missing${p.args.nearest === undefined ? '' : `; did you mean it by ${show(p.args.nearest)}?`}`
     case 'WRONG_TYPE':
+      return `expected ${p.args.expected}, found ${show(p.args.found)}${quotesHint(p.args.expected, p.args.found)}`
     case 'OUT_OF_RANGE':
     case 'BAD_VALUE':
       return `expected ${p.args.expected}, found ${show(p.args.found)}`
@@ -261,6 +262,9 @@ export function sentence(p: Problem): string {
 
 const didYouMean = (nearest: string | undefined): string =>
   nearest === undefined ? '' : `; did you mean ${show(nearest)}?`
+
+const quotesHint = (expected: string, found: unknown): string =>
+  expected === 'a string' && (typeof found === 'boolean' || typeof found === 'number') ? '; put it in quotes' : ''
 
 const andOthers = (others: number, noun: string): string => {
   if (others === 0) return ''

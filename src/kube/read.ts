@@ -185,8 +185,8 @@ function readObject(value: Fields, source: Source, reading: Reading): void {
   }
   const header = headerOf(value, report)
   if (!header) return
-  const { apiVersion, kind } = header
-  const as = readAs(apiVersion, kind)
+  const { apiVersion } = header
+  const as = readAs(apiVersion, header.kind)
   switch (as.kind) {
     case 'unsupported':
       report('UNSUPPORTED_VERSION', ['apiVersion'], { found: apiVersion, supported: as.supported })
@@ -195,7 +195,7 @@ function readObject(value: Fields, source: Source, reading: Reading): void {
       keepUnread(value, header, source, reading, report)
       break
     case 'known':
-      readKnown(as.known, modernised(value, as.apiVersion), source, reading)
+      readKnown(as.known, modernised(value, as.apiVersion), apiVersion !== as.apiVersion, source, reading)
   }
 }
 
@@ -252,12 +252,12 @@ function keepUnread(value: Fields, header: Header, source: Source, reading: Read
   reading.objects.push({ object: { ...value, ...header, metadata: placed }, source })
 }
 
-function readKnown(kind: KnownKind, value: Readonly<Fields>, source: Source, reading: Reading): void {
+function readKnown(kind: KnownKind, value: Readonly<Fields>, removed: boolean, source: Source, reading: Reading): void {
   const named = { ...value, metadata: namedMetadata(kind, value, reading) }
   const faults = schemaProblems(kind, named, source, refOf(named))
   reading.problems.push(...faults)
   if (faults.length > 0) return
-  reading.objects.push({ object: withDefaults(kind, named) as unknown as KubeObject, source })
+  reading.objects.push({ object: withDefaults(kind, named, removed) as unknown as KubeObject, source })
 }
 
 /** Puts in the namespace; and the name, where `generateName` asks for one: a number instead of chance. */

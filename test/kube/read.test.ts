@@ -349,7 +349,7 @@ describe('a wrong field', () => {
     {
       name: 'label that is no text',
       spec: 'selector:\n  version: 1\nports:\n- port: 80',
-      says: 'web.yaml:7: Service default/web: spec.selector.version: expected a string, found 1',
+      says: 'web.yaml:7: Service default/web: spec.selector.version: expected a string, found 1; put it in quotes',
     },
     {
       name: 'null in a list',

@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest'
+import { expandPaths, type FileAccess } from '../../src/kube/files.ts'
+import { formatProblem } from '../../src/kube/problem.ts'
+
+const tree: Readonly<Record<string, string | readonly string[]>> = {
+  dir: ['b.yml', 'a.yaml', 'notes.md', 'sub', '.git', 'c.JSON'],
+  'dir/b.yml': 'b',
+  'dir/a.yaml': 'a',
+  'dir/notes.md': '#',
+  'dir/sub': ['d.yaml'],
+  'dir/sub/d.yaml': 'd',
+  'dir/.git': ['e.yaml'],
+  'dir/.git/e.yaml': 'e',
+  'dir/c.JSON': 'c',
+  empty: ['readme.txt'],
+  'empty/readme.txt': '',
+  'locked.yaml': 'no',
+  plain: 'a file of any name',
+}
+
+const access: FileAccess = {
+  kindOf: (path) => (tree[path] === undefined ? undefined : typeof tree[path] === 'string' ? 'file' : 'directory'),
+  namesIn: (path) => (Array.isArray(tree[path]) ? tree[path] : []),
+  read: (path) => {
+    if (path === 'locked.yaml') throw new Error('permission denied')
+    return String(tree[path])
+  },
+  readStandardInput: () => 'from standard input',
+}
+
+describe('what -f names', () => {
+  test.each<{ name: string; paths: readonly string[]; files: readonly string[]; problems: readonly string[] }>([
+    {
+      name: 'a directory gives its manifests, sorted, with those below',
+      paths: ['dir'],
+      files: ['dir/a.yaml', 'dir/b.yml', 'dir/c.JSON', 'dir/sub/d.yaml'],
+      problems: [],
+    },
+    {
+      name: 'a slash at the end changes nothing',
+      paths: ['dir/sub/'.slice(0, -1)],
+      files: ['dir/sub/d.yaml'],
+      problems: [],
+    },
+    { name: 'a file named outright may have any name', paths: ['plain', '-'], files: ['plain', '-'], problems: [] },
+    {
+      name: 'a file named twice comes once',
+      paths: ['dir/a.yaml', 'dir'],
+      files: ['dir/a.yaml', 'dir/b.yml', 'dir/c.JSON', 'dir/sub/d.yaml'],
+      problems: [],
+    },
+    {
+      name: 'a directory without manifests is a problem',
+      paths: ['empty'],
+      files: [],
+      problems: ['empty: no manifests in this directory (*.yaml, *.yml, *.json, subdirectories included)'],
+    },
+    {
+      name: 'a file that does not exist is a problem',
+      paths: ['nope.yaml', 'plain'],
+      files: ['plain'],
+      problems: ['nope.yaml: cannot be read: no such file or directory'],
+    },
+    {
+      name: 'a file that must not be read is a problem',
+      paths: ['locked.yaml'],
+      files: [],
+      problems: ['locked.yaml: cannot be read: permission denied'],
+    },
+  ])('$name', ({ paths, files, problems }) => {
+    const expanded = expandPaths(paths, access)
+    expect(expanded.files.map((f) => f.path)).toEqual(files)
+    expect(expanded.problems.map(formatProblem)).toEqual(problems)
+  })
+})
