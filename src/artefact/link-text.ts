@@ -101,7 +101,8 @@ function creation({ name, mac, mtu, kind }: Link, peerNetns: string | undefined)
       return `link add ${name} address ${mac} mtu ${mtu} type veth peer name ${kind.peer}${netns}`
     }
     case 'bridge':
-      return `link add ${name} address ${mac} mtu ${mtu} type ${formatKind(kind)} mcast_snooping 0`
+      // A kernel without VLAN filtering refuses even to be told that it is off.
+      return `link add ${name} address ${mac} mtu ${mtu} type bridge stp_state ${Number(kind.stp)}${kind.vlanFiltering ? ' vlan_filtering 1' : ''} mcast_snooping 0`
     case 'vxlan':
     case 'dummy':
       return `link add ${name} address ${mac} mtu ${mtu} type ${formatKind(kind)}`
@@ -110,14 +111,14 @@ function creation({ name, mac, mtu, kind }: Link, peerNetns: string | undefined)
 
 /** Reads `ip -d link`, whole or `-o`. Without `-d` devices have no kind and are taken for network cards. */
 export function parseLinks(text: string): Parsed<Link> {
-  const values: Link[] = []
+  const entries: Link[] = []
   const problems: TextProblem[] = []
   for (const { line, words } of blocks(text)) {
     const link = readLink(words)
     if ('found' in link) problems.push({ line, ...link })
-    else values.push(link)
+    else entries.push(link)
   }
-  return { values, problems }
+  return { entries, problems }
 }
 
 /** A device's lines in one, with the line on which it begins. */
@@ -220,12 +221,12 @@ function readModelled(kind: string, own: readonly string[], peer: string | undef
     case 'vxlan':
       return readVxlan(own, dev)
     case 'ipip':
-      return present<Extract<LinkKind, { kind: 'ipip' }>>({
+      return {
         kind: 'ipip',
         local: parseIp(valueAfter(own, 'local') ?? ''),
         remote: parseIp(valueAfter(own, 'remote') ?? ''),
-        dev: dev === undefined ? undefined : deviceName(dev),
-      })
+        ...(dev === undefined ? {} : { dev: deviceName(dev) }),
+      }
     case 'tun':
       return { kind: 'tun' }
     default:

@@ -178,13 +178,20 @@ export async function parseArguments(argv: readonly string[]): Promise<ParsedArg
     .fail((message, error) => {
       failure = message ?? error?.message ?? 'wrong arguments'
     })
-    .parseAsync([...argv], {}, (_error, _argv, output) => {
+    .parseAsync(withStandardInput(argv), {}, (_error, _argv, output) => {
       printed = output
     })
   if (failure !== undefined) return { kind: 'usage', message: failure }
   if (printed !== '') return { kind: 'text', text: printed.endsWith('\n') ? printed : `${printed}\n` }
   return toCommand(args as Readonly<Record<string, unknown>> & { readonly _: readonly (string | number)[] })
 }
+
+/** yargs takes a lone `-` after an option for a missing value. */
+const withStandardInput = (argv: readonly string[]): string[] =>
+  argv.flatMap((word, i) => {
+    if (word === '-' && ['-f', '--filename'].includes(argv[i - 1] ?? '')) return []
+    return argv[i + 1] === '-' && ['-f', '--filename'].includes(word) ? ['--filename=-'] : [word]
+  })
 
 type Raw = Readonly<Record<string, unknown>> & { readonly _: readonly (string | number)[] }
 

@@ -6,8 +6,19 @@ import { runTrace } from './command/trace.ts'
 import type { ExitCode, Io } from './io.ts'
 import { baselines, version } from './version.ts'
 
-/** The whole program: words in, text and an exit status out. */
+/** The whole program: words in, text and an exit status out. Our own bugs end in one line too; KUBEHOP_DEBUG shows where. */
 export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
+  try {
+    return await runCommand(argv, io)
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error)
+    io.err(`kubehop: internal error: ${what}; this is a bug in kubehop, please report it with your input\n`)
+    if (io.env.KUBEHOP_DEBUG && error instanceof Error) io.err(`${error.stack ?? ''}\n`)
+    return 2
+  }
+}
+
+async function runCommand(argv: readonly string[], io: Io): Promise<ExitCode> {
   const parsed = await parseArguments(argv)
   switch (parsed.kind) {
     case 'text':

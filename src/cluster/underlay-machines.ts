@@ -54,6 +54,8 @@ export function bareNode(node: string, plan: UnderlayPlan): NetnsState {
   const uplinks = uplinksOf(node, plan)
   const segments = plan.segments.filter((s) => s.nodes.some((n) => n.name === node))
   return addToNetns(loopbackOnly, {
+    // kubeadm's preflight refuses a node that does not forward; CNI plugins set it again with the first pod.
+    sysctls: { 'net.ipv4.ip_forward': '1', 'net.ipv6.conf.all.forwarding': '1' },
     links: uplinks.map((u) => card(u.device, `${node} ${u.device}`, u.mtu)),
     addresses: uplinks.flatMap((u) => u.addresses.map((a): Address => ({ ...a, dev: u.device, scope: 'global' }))),
     routes: segments.flatMap((s, i) =>

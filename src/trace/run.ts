@@ -1,5 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { type Network, type Visit, World } from '../cluster/loop.ts'
+import { explainNoEndpoints } from '../controllers/no-endpoints.ts'
+import { noEndpointsSentence } from '../controllers/no-endpoints-sentence.ts'
 import type { LinuxEvent } from '../linux/event.ts'
 import type { SendRequest } from '../linux/kernel.ts'
 import type { Ip } from '../net/ip.ts'
@@ -45,8 +47,24 @@ export function trace(cluster: Cluster, request: TraceRequest): Trace | EndProbl
     },
     verdict: verdictOfAll(branches),
     branches,
-    notes: [...resolved.notes, ...notes],
+    notes: [...resolved.notes, ...notes, ...explanations(cluster, branches)],
   }
+}
+
+/** Why a Service that refused for want of endpoints has none. */
+function explanations(cluster: Cluster, branches: readonly Branch[]): readonly Note[] {
+  const objects = branches.flatMap((b) =>
+    b.verdict.reason === 'no-endpoints' ? (b.verdict.place?.origin?.object ?? []) : [],
+  )
+  const [ref] = objects
+  const service = ref?.kind === 'Service' ? cluster.objects.get('Service', ref.name, ref.namespace) : undefined
+  return service
+    ? explainNoEndpoints(cluster.objects, service).map((reason) => ({
+        level: 'info',
+        code: 'no-endpoints',
+        message: noEndpointsSentence(reason),
+      }))
+    : []
 }
 
 interface Chosen {

@@ -32,6 +32,7 @@ class Teller {
   visit(visit: Visit, machine: Machine, first: boolean): void {
     if (!first && visit.input.kind === 'send') this.#turn()
     const teller = new VisitTeller(visit, machine)
+    const released = releasesTunnelPacket(visit)
     const links = machine.kind === 'node' ? machine.state().links : []
     const masters = new Map(
       links.flatMap((l) => (l.master === undefined ? [] : [[l.name as string, l.master as string] as const])),
@@ -43,7 +44,11 @@ class Teller {
         continue
       }
       if (this.#direction === 'forward' && event.kind === 'icmp-send' && event.suppressed === undefined) this.#turn()
-      this.#add(machine, visit.netns, place, event, outer)
+      const tunnel =
+        released && (event.kind === 'transmit' || event.kind === 'neighbour')
+          ? this.#openTunnel(visit.netns)
+          : undefined
+      this.#add(machine, visit.netns, tunnel ?? place, event, outer || tunnel !== undefined)
       if (endsRequest(event)) this.#turn()
     }
   }
@@ -61,6 +66,13 @@ class Teller {
     })
     const forward: Leg = { direction: 'forward', hops: this.#forward.map(number) }
     return this.#reply.length === 0 ? [forward] : [forward, { direction: 'reply', hops: this.#reply.map(number) }]
+  }
+
+  /** Where the packet was put into the tunnel whose outer packet leaves now, perhaps after it waited for a neighbour. */
+  #openTunnel(netns: NetnsId): Place | undefined {
+    const hops = this.#direction === 'forward' ? this.#forward : this.#reply
+    const last = hops[hops.length - 1]
+    return last?.netns === netns && last.steps.some((s) => s.event.kind === 'encapsulate') ? last.place : undefined
   }
 
   #turn(): void {
@@ -113,6 +125,8 @@ class VisitTeller {
   #place: Place
   #outer = false
   #resolving = false
+  /** br_netfilter has the packet: what is looked up now serves the bridge. */
+  #bridged = false
 
   constructor(visit: Visit, machine: Machine) {
     this.#visit = visit
@@ -128,8 +142,16 @@ class VisitTeller {
         yield { event, outer: false, place: 'resolving' }
         continue
       }
-      if (event.kind === 'receive' && carriesTunnel(events, i)) this.#outer = true
-      if (this.#machine.kind === 'node') this.#place = this.#placeOf(event, links)
+      const tunnel = event.kind === 'receive' ? tunnelBehind(events, i) : undefined
+      if (tunnel !== undefined) this.#outer = true
+      if (event.kind === 'stage') this.#bridged = event.bridged
+      if (event.kind === 'bridge-local' || event.kind === 'bridge-forward') this.#bridged = false
+      if (this.#machine.kind === 'node') {
+        this.#place =
+          tunnel !== undefined && event.kind === 'receive'
+            ? tunnelPlace(tunnel, event.device, links)
+            : this.#placeOf(event, links)
+      }
       yield { event, outer: this.#outer && event.kind !== 'decapsulate', place: this.#place }
       if (event.kind === 'encapsulate') this.#outer = true
       if (event.kind === 'decapsulate') this.#outer = false
@@ -168,11 +190,11 @@ class VisitTeller {
   }
 
   #placeOf(event: LinuxEvent, { masters, kinds }: Links): Place {
-    const device = (name: string): Place => ({
-      kind: 'device',
-      device: name,
-      deviceKind: kinds.get(name) ?? 'physical',
-    })
+    const device = (name: string): Place => {
+      const portOf = masters.get(name)
+      const deviceKind = kinds.get(name) ?? 'physical'
+      return { kind: 'device', device: name, deviceKind, ...(portOf === undefined ? {} : { portOf }) }
+    }
     // While a tunnel's outer packet is under way, all of it is one place: the tunnel.
     if (this.#outer && event.kind !== 'receive') return this.#place
     switch (event.kind) {
@@ -204,7 +226,9 @@ class VisitTeller {
       case 'conntrack':
         return { kind: 'hook', hook: event.hook }
       case 'route':
-        return event.purpose === 'input' || event.purpose === 'forward' ? { kind: 'route' } : this.#place
+        return (event.purpose === 'input' || event.purpose === 'forward') && !this.#bridged
+          ? { kind: 'route' }
+          : this.#place
       case 'socket-send':
       case 'socket-receive':
       case 'socket-none':
@@ -229,15 +253,30 @@ function machinePlace(machine: Machine): Place {
 const endsRequest = (event: LinuxEvent): boolean =>
   (event.kind === 'socket-receive' && event.listening) || event.kind === 'socket-none'
 
-/** A receipt that a later decapsulation opens: what is between the two concerns the outer packet. */
-function carriesTunnel(events: readonly LinuxEvent[], at: number): boolean {
-  const received = events[at]
-  if (received?.kind !== 'receive') return false
+/** The tunnel device that a later decapsulation takes this receipt's packet out of. */
+function tunnelBehind(events: readonly LinuxEvent[], at: number): string | undefined {
   const next = events.slice(at + 1).find((e) => e.kind === 'decapsulate' || e.kind === 'receive')
-  return next?.kind === 'decapsulate'
+  return next?.kind === 'decapsulate' ? next.device : undefined
 }
 
+const tunnelPlace = (device: string, from: string, { kinds }: Links): Place => ({
+  kind: 'device',
+  device,
+  deviceKind: kinds.get(device) ?? 'vxlan',
+  from,
+})
+
 const isResolution = (frame: Frame): boolean => frame.payload.kind === 'arp' || isNdp(frame.payload.packet)
+/** An outer packet that waited for a neighbour leaves, in another visit than the one that made it. */
+const releasesTunnelPacket = ({ events }: Visit): boolean =>
+  events.some((e) => e.kind === 'transmit' && e.frame !== undefined && carriesTunnel(e.frame)) &&
+  !events.some((e) => e.kind === 'encapsulate')
+
+const carriesTunnel = ({ payload }: Frame): boolean =>
+  payload.kind === 'ip' &&
+  (payload.packet.payload.kind === 'ipip' ||
+    (payload.packet.payload.kind === 'udp' && payload.packet.payload.vxlan !== undefined))
+
 const isNdp = (packet: IpPacket): boolean =>
   packet.payload.kind === 'icmp' &&
   (packet.payload.message.kind === 'neighbour-solicitation' ||

@@ -171,7 +171,14 @@ export interface Hop {
 export type Place =
   /** A whole namespace whose inside is of no interest: a pod, a host, a router. */
   | { readonly kind: 'machine'; readonly machine: 'pod' | 'host' | 'router' | 'node'; readonly name: string }
-  | { readonly kind: 'device'; readonly device: string; readonly deviceKind: string }
+  /** `portOf`: the bridge that it is a port of. `from`: the device whose packets it takes out of their tunnel. */
+  | {
+      readonly kind: 'device'
+      readonly device: string
+      readonly deviceKind: string
+      readonly portOf?: string
+      readonly from?: string
+    }
   | { readonly kind: 'hook'; readonly hook: Hook }
   | { readonly kind: 'route' }
   | { readonly kind: 'wire'; readonly segment: string }

@@ -264,7 +264,7 @@ function detailJson(event: LinuxEvent): { readonly [key: string]: Json } {
         device: event.device,
         form: event.form,
         ...(event.vni === undefined ? {} : { vni: event.vni }),
-        outer: packetJson(event.outer),
+        carrier: packetJson(event.outer),
       }
     case 'conntrack':
       return {

@@ -41,7 +41,7 @@ export function stepText(event: LinuxEvent, decides: boolean): StepText | undefi
     case 'bridge-local':
       return {
         label: 'bridge',
-        text: `from ${event.port}, frame addressed to ${event.bridge} itself: up to IP`,
+        text: `from ${event.port}, addressed to ${event.bridge} itself: up to IP`,
         level: 0,
       }
     case 'bridge-forward': {
@@ -177,7 +177,7 @@ export function routeText(result: RouteOutcome): string {
     case 'unicast':
       return `${formatRoute(result.route)}${result.route.origin ? `   (${formatOrigin(result.route.origin)})` : ''}`
     case 'local':
-      return `local: ${formatRoute(result.route)}`
+      return `local: delivered here, ${result.route.dst.address} dev ${result.device}`
     case 'broadcast':
     case 'multicast':
       return `${result.kind} dev ${result.device}`
@@ -194,15 +194,38 @@ function ruleStep(event: EventOf<'rule'>, decides: boolean): StepText {
   const { table, chain, index, rule, examined, verdict } = event
   const origin = rule.origin ? `  ${formatOrigin(rule.origin)}` : ''
   const count = examined > 1 ? `   ${examined} rules examined` : ''
-  const said =
-    verdict === 'accept' || verdict === 'drop' || verdict === 'reject' || verdict === 'undecided' ? `  ${verdict}` : ''
   const tone = verdict === 'drop' || verdict === 'reject' || verdict === 'undecided' ? { tone: 'bad' as const } : {}
+  // How a built-in chain comes to an agent's chain is the same for every packet.
+  const isEntry = verdict === 'jump' && isBuiltinChain(chain)
   return {
     label: table,
-    text: `${chain}:${index}${said}${origin}${count}`,
+    text: `${chain}:${index}${ruleVerdict(event)}${origin}${count}`,
     evidence: [formatRule(rule, chain)],
-    level: decides ? 0 : 1,
+    level: decides && !isEntry ? 0 : 1,
     ...tone,
+  }
+}
+
+const isBuiltinChain = (chain: string): boolean => /^[A-Z]+$/.test(chain)
+
+/** What the rule did, where it ended the walk: `DNAT` and `MASQUERADE` say more than the accept that they imply. */
+function ruleVerdict({ rule, verdict }: EventOf<'rule'>): string {
+  switch (verdict) {
+    case 'accept': {
+      const kind = rule.target?.kind
+      return kind === 'dnat' || kind === 'snat' || kind === 'masquerade' || kind === 'redirect'
+        ? `  ${kind.toUpperCase()}`
+        : '  accept'
+    }
+    case 'drop':
+    case 'reject':
+    case 'undecided':
+      return `  ${verdict}`
+    case 'jump':
+    case 'goto':
+    case 'return':
+    case 'continue':
+      return ''
   }
 }
 

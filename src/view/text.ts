@@ -2,7 +2,7 @@ import { formatPacket } from '../packet/format.ts'
 import { packetLength } from '../packet/length.ts'
 import { decidingRules } from '../trace/decide.ts'
 import { formatFraction, plus, zero } from '../trace/fraction.ts'
-import type { Branch, EndView, Hop, Leg, Place, Trace, Verdict } from '../trace/trace.ts'
+import type { Branch, EndView, Hop, Leg, Place, Step, Trace, Verdict } from '../trace/trace.ts'
 import { formatOrigin } from './origin.ts'
 import { type Paint, paintFor, type Symbols, unicode } from './paint.ts'
 import { type StepText, stepText } from './step.ts'
@@ -142,7 +142,7 @@ function legTitle(leg: Leg): string {
   return `REPLY   ${first ? formatPacket(first) : ''}`.trimEnd()
 }
 
-const width = 72
+const width = 78
 
 function hopLines(hop: Hop, style: Style): readonly string[] {
   const { paint, symbols, detail } = style
@@ -150,14 +150,34 @@ function hopLines(hop: Hop, style: Style): readonly string[] {
     return [paint.evidence(`     ${symbols.wire.repeat(24)} ${hop.place.segment} ${symbols.wire.repeat(24)}`)]
   }
   const steps = shownSteps(hop, detail)
-  const number = hop.n === undefined ? '  ' : String(hop.n).padStart(2)
-  const summary = steps.length === 0 ? trivialSummary(hop) : ''
-  const title = `${placeName(hop.place)}${summary === '' ? '' : `   ${summary}`}`
-  const pad = ' '.repeat(Math.max(2, width - title.length))
-  const head =
-    `${number} ${symbols.place} ${paint.place(placeName(hop.place))}${summary === '' ? '' : `   ${paint.evidence(summary)}`}${pad}${hop.node ?? ''}`.trimEnd()
-  return [head, ...steps.flatMap((s, i) => stepLines(s, i === steps.length - 1, style))]
+  const [only] = steps
+  const inline =
+    only && steps.length === 1 ? onOneLine(only, style) : steps.length === 0 ? trivialSummary(hop) : undefined
+  const head = headLine(hop, inline ?? '', style)
+  return inline === undefined ? [head, ...steps.flatMap((s, i) => stepLines(s, i === steps.length - 1, style))] : [head]
 }
+
+function headLine(hop: Hop, summary: string, { paint, symbols }: Style): string {
+  const number = hop.n === undefined ? '  ' : String(hop.n).padStart(2)
+  const name = placeName(hop.place)
+  const rest = summary === '' ? '' : `${' '.repeat(Math.max(1, 16 - name.length))}${summary}`
+  const pad = ' '.repeat(Math.max(2, width - visibleLength(name) - visibleLength(rest)))
+  return `${number} ${symbols.place} ${paint.place(name)}${rest}${hop.node === undefined ? '' : `${pad}${hop.node}`}`
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control characters
+const visibleLength = (text: string): number => text.replace(/\u001b\[[0-9;]*m/g, '').length
+
+/** A step that stands alone at its hop and fits beside its name. */
+function onOneLine(step: ShownStep, { paint, symbols }: Style): string | undefined {
+  if (step.evidence !== undefined || step.text.length > 76) return undefined
+  const tone = step.tone === undefined ? (t: string): string => t : paint[step.tone]
+  const label = step.label === 'fib' ? '' : `${step.label} `
+  return `${step.outer ? 'outer ' : ''}${label}${tone(step.text)}${markOf(step, symbols)}`
+}
+
+const markOf = (step: ShownStep, symbols: Symbols): string =>
+  step.tone === 'bad' ? ` ${symbols.no}` : step.label === 'socket' && step.tone === 'good' ? ` ${symbols.yes}` : ''
 
 interface ShownStep extends StepText {
   readonly outer: boolean
@@ -170,19 +190,19 @@ function shownSteps(hop: Hop, detail: 0 | 1 | 2): readonly ShownStep[] {
     const decides = deciding.has(step.event)
     const text = stepText(step.event, decides)
     const resolved = step.resolved ? resolution(step.resolved) : undefined
-    const shown =
-      text && visible(text, step.outer === true, step.event.kind, decides) <= detail
-        ? [{ ...text, outer: step.outer === true }]
-        : []
+    const shown = text && visible(text, step, hop, decides) <= detail ? [{ ...text, outer: step.outer === true }] : []
     return [...(resolved && resolved.level <= detail ? [{ ...resolved, outer: false }] : []), ...shown]
   })
 }
 
-function visible(text: StepText, outer: boolean, kind: string, decides: boolean): 0 | 1 | 2 {
-  if (!outer) return kind === 'conntrack' ? 0 : text.level
-  if (kind === 'conntrack') return 1
+function visible(text: StepText, { event, outer }: Step, hop: Hop, decides: boolean): 0 | 1 | 2 {
+  // What br_netfilter looks up for the bridge is looked up again for IP.
+  if (event.kind === 'route' && hop.place.kind === 'hook' && event.purpose !== 'reroute') return 1
+  if (!outer) return text.level
+  if (event.kind === 'conntrack') return 1
+  if (event.kind === 'route' && event.result.kind === 'local') return 1
   // An outer packet is accepted nearly always: only what changes or ends it is news.
-  return kind === 'rule' && decides && text.tone === undefined ? 1 : text.level
+  return event.kind === 'rule' && decides && text.tone === undefined ? 1 : text.level
 }
 
 /** ARP or NDP, folded into one line. */
@@ -194,36 +214,36 @@ function resolution(events: NonNullable<Hop['steps'][number]['resolved']>): Step
 
 function stepLines(step: ShownStep, last: boolean, { paint, symbols, detail }: Style): readonly string[] {
   const tone = step.tone === undefined ? (t: string): string => t : paint[step.tone]
-  const mark =
-    step.tone === 'bad' ? ` ${symbols.no}` : step.label === 'socket' && step.tone === 'good' ? ` ${symbols.yes}` : ''
   const label = `${step.outer ? 'outer ' : ''}${step.label}`.padEnd(9)
   const evidence = detail >= 1 || step.evidence === undefined ? (step.evidence ?? []) : step.evidence
   return [
-    `     ${last ? symbols.last : symbols.step} ${label} ${tone(step.text)}${mark}`,
+    `     ${last ? symbols.last : symbols.step} ${label} ${tone(step.text)}${markOf(step, symbols)}`,
     ...evidence.map((line) => `     ${last ? ' ' : '|'}            ${paint.evidence(line)}`),
   ]
 }
 
-/** A place where nothing was decided, in one line. */
+/** A place where nothing was decided, in a few words. */
 function trivialSummary(hop: Hop): string {
-  const states = hop.steps.flatMap((s) => (s.event.kind === 'conntrack' ? [s.event.state] : []))
-  const hooks = new Set(hop.steps.flatMap((s) => (s.event.kind === 'stage' ? [s.event.stage] : [])))
+  const stages = hop.steps.flatMap((s) => (s.event.kind === 'stage' ? [s.event] : []))
   const rules = hop.steps.reduce(
     (n, s) => n + (s.event.kind === 'rule' || s.event.kind === 'chain-end' ? s.event.examined : 0),
     0,
   )
-  if (hooks.size > 0) return rules > 0 ? `${rules} rules examined, none decided` : `${states.join(', ')}passed`
-  return ''
+  const [stage] = stages
+  if (!stage) return hop.place.kind === 'device' && hop.place.portOf !== undefined ? `port of ${hop.place.portOf}` : ''
+  if (rules === 0) return 'no rule applies'
+  return `${rules} rules examined, ${stage.hook === 'postrouting' ? 'no masquerade' : 'none decided'}`
 }
 
 export function placeName(place: Place): string {
   switch (place.kind) {
     case 'machine':
       return place.machine === 'node' ? place.name : `${place.machine} ${place.name}`
-    case 'device':
-      return place.deviceKind === 'physical' || place.deviceKind === 'veth'
-        ? place.device
-        : `${place.device} (${place.deviceKind})`
+    case 'device': {
+      const plain = place.deviceKind === 'physical' || place.deviceKind === 'veth'
+      const name = plain ? place.device : `${place.device} (${place.deviceKind})`
+      return place.from === undefined ? name : `${place.from} -> ${name}`
+    }
     case 'hook':
       return place.hook.toUpperCase()
     case 'route':

@@ -73,7 +73,7 @@ function parseResources(
     return { kinds }
   }
   const kinds: Wanted[] = []
-  for (const text of first === 'all' ? allKinds : first.split(',')) {
+  for (const text of first.split(',').flatMap((t) => (t === 'all' ? allKinds : [t]))) {
     const kind = resolveKind(text)
     if ('problem' in kind) return kind
     kinds.push({ ...kind, names })

@@ -3,6 +3,7 @@ import { kernelRules } from '../../artefact/connected.ts'
 import { formatConntrack } from '../../artefact/conntrack-text.ts'
 import { formatFdb } from '../../artefact/fdb-text.ts'
 import { formatRuleset } from '../../artefact/iptables/print.ts'
+import { deviceName, type Link } from '../../artefact/link.ts'
 import { linkCommands } from '../../artefact/link-text.ts'
 import { formatNeighbour } from '../../artefact/neighbour-text.ts'
 import type { NetnsState } from '../../artefact/netns.ts'
@@ -71,7 +72,7 @@ function artefactText(machine: Machine, cluster: Cluster, args: ShowCommand): st
   const wanted = (family: Family): boolean => args.family === undefined || args.family === family
   switch (args.what) {
     case 'links':
-      return lines(state.links.flatMap((l) => linkCommands(l)))
+      return lines(state.links.flatMap(standaloneLink))
     case 'addresses':
       return lines(state.addresses.filter((a) => wanted(familyOf(a.ip))).map(formatAddress))
     case 'routes':
@@ -107,6 +108,26 @@ function artefactText(machine: Machine, cluster: Cluster, args: ShowCommand): st
         state.sockets.map((s) => `${s.protocol}\tLISTEN\t${formatSocketAddress(s.address ?? '*', s.port)}\t${s.owner}`),
       )
   }
+}
+
+/**
+ * The commands that make a device in an empty namespace. The other end of a veth, and the wire of a network card, are
+ * elsewhere in life; here they get names that clash with nothing.
+ */
+function standaloneLink(link: Link): readonly string[] {
+  const { kind, name } = link
+  if (kind.kind === 'physical') {
+    return [
+      `# ${name} is a network card; a veth end stands for it`,
+      ...linkCommands({ ...link, kind: { kind: 'veth', peer: deviceName(`wire-${name}`.slice(0, 15)) } }),
+    ]
+  }
+  if (kind.kind !== 'veth') return linkCommands(link)
+  const peer = deviceName(`peer-${name}`.slice(0, 15))
+  return [
+    `# the other end of ${name} is ${kind.peer} in another namespace`,
+    ...linkCommands({ ...link, kind: { kind: 'veth', peer } }),
+  ]
 }
 
 /** With the kernel's own routes, as `ip route show table NAME` lists them. */

@@ -1,0 +1,30 @@
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { checkExpectation } from '../src/trace/expectation.ts'
+import { loadScenario } from './scenario.ts'
+
+const root = join(import.meta.dirname, '../scenarios')
+const names = readdirSync(root).filter((name) => statSync(join(root, name)).isDirectory())
+
+describe.each(names)('scenario %s', (name) => {
+  const { cluster, problems } = loadScenario(name)
+  const expectations = cluster.objects.list('Expectation')
+
+  test('loads without a problem', () => {
+    expect(problems).toEqual([])
+    expect(expectations.length).toBeGreaterThan(0)
+  })
+
+  test.each(
+    expectations.flatMap((e) =>
+      e.spec.expect.map((expected) => ({
+        title: expected.name ?? `${expected.from} -> ${expected.to}`,
+        namespace: e.metadata.namespace ?? 'default',
+        expected,
+      })),
+    ),
+  )('$title', ({ namespace, expected }) => {
+    expect(checkExpectation(cluster, expected, { namespace, seed: 1 }).differences).toEqual([])
+  })
+})
