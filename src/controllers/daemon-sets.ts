@@ -76,7 +76,7 @@ const toleration = (key: string, effect: string): Toleration => ({
   effect,
 })
 
-/** The scheduler places the pod, by an affinity for this one node in each of the template's terms. */
+/** The scheduler places the pod, by an affinity for this one node in place of the template's required terms. */
 function pinnedTo(node: Node, { affinity }: PodSpec): NonNullable<PodSpec['affinity']> {
   const matchFields = [{ key: 'metadata.name', operator: 'In' as const, values: [node.metadata.name] }]
   const required: { readonly nodeSelectorTerms: readonly NodeSelectorTerm[] } = { nodeSelectorTerms: [{ matchFields }] }

@@ -26,7 +26,7 @@ function missingNodes({ store, settings }: ControllerContext): readonly Node[] {
   return named.length > 0 ? named : ['node-a', 'node-b', 'node-c'].map(bareNode)
 }
 
-export const bareNode = (name: string): Node => ({ apiVersion: 'v1', kind: 'Node', metadata: { name } })
+const bareNode = (name: string): Node => ({ apiVersion: 'v1', kind: 'Node', metadata: { name } })
 
 function registered(node: Node, context: ControllerContext, taken: Set<string>): Node {
   const { name, labels = {} } = node.metadata
@@ -80,6 +80,3 @@ export function internalIps(node: Node): readonly Ip[] {
   const internal = (node.status?.addresses ?? []).filter((a) => a.type === 'InternalIP')
   return internal.map((a) => parseApiIp(a.address)).filter((ip) => ip !== undefined)
 }
-
-export const isInNetworks = (networks: readonly Prefix[], ip: Ip): boolean =>
-  networks.some((p) => prefixContains(p, ip))
