@@ -1,7 +1,7 @@
 import { parseApiIp } from '../kube/addresses.ts'
 import type { Node, NodeAddress } from '../kube/objects/node.ts'
 import type { Family, Ip } from '../net/ip.ts'
-import { nthAddress, type Prefix, prefix, prefixContains, prefixFamily } from '../net/prefix.ts'
+import { nthAddress, type Prefix, prefix, prefixFamily } from '../net/prefix.ts'
 import type { ControllerContext } from './context.ts'
 import { nodesOfPods } from './nodes-of-pods.ts'
 
