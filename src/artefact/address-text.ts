@@ -20,7 +20,7 @@ export function listAddress(a: Address, index: number, secondary = false): strin
 
 /** Reads `ip addr` (whole or `-o`), and `ip addr add ...` commands. */
 export function parseAddresses(text: string): Parsed<Address> {
-  const values: Address[] = []
+  const entries: Address[] = []
   const problems: TextProblem[] = []
   let current: DeviceName | undefined
   for (const line of textLines(text)) {
@@ -31,9 +31,9 @@ export function parseAddresses(text: string): Parsed<Address> {
     const reader = new WordReader(line, line.words.slice(at + 1))
     const value = readAddress(reader, line.command ? undefined : current)
     if (reader.problem) problems.push(reader.problem)
-    else if (value) values.push(value)
+    else if (value) entries.push(value)
   }
-  return { values, problems }
+  return { entries, problems }
 }
 
 interface Draft {

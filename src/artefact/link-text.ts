@@ -52,7 +52,8 @@ function formatKind(kind: LinkKind): string {
     case 'dummy':
       return kind.kind
     case 'bridge':
-      return `bridge stp_state ${Number(kind.stp)} vlan_filtering ${Number(kind.vlanFiltering)}`
+      // A kernel without VLAN filtering refuses the word even with 0.
+      return `bridge stp_state ${Number(kind.stp)}${kind.vlanFiltering ? ' vlan_filtering 1' : ''}`
     case 'vxlan': {
       const ends = `vxlan id ${kind.vni} local ${kind.local} dev ${kind.dev}`
       return `${ends} dstport ${kind.dstPort}${kind.learning ? '' : ' nolearning'}`

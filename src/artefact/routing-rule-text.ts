@@ -38,7 +38,7 @@ const formatMark = ({ value, mask }: { readonly value: number; readonly mask: nu
 export function parseRoutingRules(text: string, family: Family = 'ipv4'): Parsed<RoutingRule> {
   let free = 32765
   const parsed = parseLines(text, (words) => readRule(words, family))
-  return { ...parsed, values: parsed.values.map((r) => (r.priority < 0 ? { ...r, priority: free-- } : r)) }
+  return { ...parsed, entries: parsed.entries.map((r) => (r.priority < 0 ? { ...r, priority: free-- } : r)) }
 }
 
 type Draft = { -readonly [K in keyof RoutingRule]?: RoutingRule[K] | undefined }

@@ -106,7 +106,6 @@ export const deviceDefaults: Readonly<Record<Family, Readonly<Record<string, str
     force_forwarding: '0',
     forwarding: '0',
     hop_limit: '64',
-    mtu: '1280',
     proxy_ndp: '0',
   },
 }

@@ -1,5 +1,6 @@
 import type { TextProblem } from './problem.ts'
 import type { Sysctls } from './sysctl.ts'
+import type { Parsed } from './text-line.ts'
 
 /** A line of `sysctl -a`: dots of a device's name are printed as slashes (`net.ipv4.conf.flannel/1.rp_filter = 0`). */
 export function formatSysctl(key: string, value: string): string {
@@ -16,30 +17,30 @@ export const formatSysctls = (sysctls: Sysctls): string =>
     .join('')
 
 /**
- * One spelling for a key. Where the first separator is a slash (`net/ipv4/conf/flannel.1/rp_filter`), slashes separate and
- * dots are part of names; else the other way round.
+ * One spelling for a key, dots throughout: `net/ipv4/conf/flannel.1/rp_filter` and `net.ipv4.conf.flannel/1.rp_filter` (as
+ * sysctl prints it) are the same.
  */
 export function sysctlKey(text: string): string {
   return text.replace(/^\/?proc\/sys\//, '').replaceAll('/', '.')
 }
 
-/** Reads `sysctl -a`, sysctl.conf, and `sysctl -w KEY=VALUE ...` commands. A later line wins. */
-export function parseSysctls(text: string): {
-  readonly values: Sysctls
-  readonly problems: readonly TextProblem[]
-} {
-  const values: Record<string, string> = {}
+/** Reads `sysctl -a`, sysctl.conf, and `sysctl -w KEY=VALUE ...` commands: keys and values, of which a later one wins. */
+export function parseSysctls(text: string): Parsed<readonly [key: string, value: string]> {
+  const entries: (readonly [string, string])[] = []
   const problems: TextProblem[] = []
   for (const [index, raw] of text.split('\n').entries()) {
-    const line = raw.trim()
-    if (line === '' || line.startsWith('#') || line.startsWith(';')) continue
-    const command = /^(?:sudo\s+)?(?:\/\S*\/)?sysctl(?:\s+-\S+)*\s+/.exec(line)
-    const settings = command ? line.slice(command[0].length).split(/\s+(?=[\w./-]+=)/) : [line.replace(/^-/, '')]
-    for (const setting of settings) {
+    for (const setting of settingsOf(raw.trim())) {
       const parts = /^([\w./@:-]+)\s*=\s*(.*)$/.exec(setting)
-      if (parts) values[sysctlKey(parts[1] ?? '')] = (parts[2] ?? '').trim()
+      if (parts) entries.push([sysctlKey(parts[1] ?? ''), (parts[2] ?? '').trim()])
       else problems.push({ line: index + 1, found: setting, expected: 'KEY = VALUE: net.ipv4.ip_forward = 1' })
     }
   }
-  return { values, problems }
+  return { entries, problems }
+}
+
+/** sysctl.conf has `#` and `;` comments, and a leading `-` where a failure does not matter. */
+function settingsOf(line: string): readonly string[] {
+  if (line === '' || line.startsWith('#') || line.startsWith(';')) return []
+  const command = /^(?:sudo\s+)?(?:\/\S*\/)?sysctl(?:\s+-\S+)*\s+/.exec(line)
+  return command ? line.slice(command[0].length).split(/\s+(?=[\w./-]+=)/) : [line.replace(/^-/, '')]
 }

@@ -3,7 +3,7 @@ import type { TextProblem } from './problem.ts'
 
 /** What a parser of a listing gives: what could be read, and what could not. */
 export interface Parsed<T> {
-  readonly values: readonly T[]
+  readonly entries: readonly T[]
   readonly problems: readonly TextProblem[]
 }
 
@@ -90,15 +90,15 @@ export class WordReader {
 
 /** Reads each line by one function: a value, a problem in the reader, or nothing. */
 export function parseLines<T>(text: string, read: (words: WordReader) => T | undefined): Parsed<T> {
-  const values: T[] = []
+  const entries: T[] = []
   const problems: TextProblem[] = []
   for (const line of textLines(text)) {
     const reader = new WordReader(line)
     const value = read(reader)
     if (reader.problem) problems.push(reader.problem)
-    else if (value !== undefined) values.push(value)
+    else if (value !== undefined) entries.push(value)
   }
-  return { values, problems }
+  return { entries, problems }
 }
 
 export const parseWholeNumber = (text: string): number | undefined =>

@@ -186,6 +186,7 @@ export class Restore {
     const { rules, problems } = scanRuleSpec(tokens, this.#builder.family)
     for (const problem of problems) this.#bad(problem.found, problem.expected)
     for (const { target } of rules) {
+      if (target?.kind === 'drop' && table === 'nat') this.#bad(text, 'no DROP in table nat, which iptables refuses')
       if (target?.kind !== 'jump' && target?.kind !== 'goto') continue
       const jumps = this.#jumps.get(table) ?? new Map()
       if (!jumps.has(target.chain)) jumps.set(target.chain, { line: this.#line, found: text })

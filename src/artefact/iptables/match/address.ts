@@ -18,13 +18,17 @@ const types: readonly AddressType[] = [
   'PROHIBIT',
 ]
 
+/** IPv6 has no broadcast, and the kernel refuses BLACKHOLE and PROHIBIT there (xt_addrtype). */
+const typesOf = { ipv4: types, ipv6: types.filter((t) => t !== 'BROADCAST' && t !== 'PROHIBIT' && t !== 'BLACKHOLE') }
+
 export const addrtype: MatchModule<'addrtype'> = {
   names: ['addrtype'],
   options: { 'src-type': 1, 'dst-type': 1, 'limit-iface-in': 0, 'limit-iface-out': 0 },
   read: (given) => {
     if (!given.has('src-type') && !given.has('dst-type'))
       return given.bad('addrtype', '--src-type or --dst-type after -m addrtype')
-    const read = (name: string) => given.value(name, parseWordList(types), `a comma list of ${types.join(', ')}`)
+    const known = typesOf[given.family]
+    const read = (name: string) => given.value(name, parseWordList(known), `a comma list of ${known.join(', ')}`)
     return present<MatchOf<'addrtype'>>({
       kind: 'addrtype',
       srcType: read('src-type'),

@@ -41,19 +41,19 @@ export const tcp: MatchModule<'tcp'> = {
 }
 
 function readFlags(given: OptionReader): MatchOf<'tcp'>['flags'] {
-  const syn = given.values('syn', () => ({ mask: 0x17, set: 0x02 }), '')
-  return (
-    syn ??
-    given.values(
-      'tcp-flags',
-      ([mask = '', set = '']) => {
-        const m = tcpFlagNames.parse(mask)
-        const s = tcpFlagNames.parse(set)
-        return m === undefined || s === undefined ? undefined : { mask: m, set: s }
-      },
-      'two lists of FIN,SYN,RST,PSH,ACK,URG (or ALL, NONE): the flags looked at, and those of them that are set',
-    )
-  )
+  if (given.has('syn')) return given.values('syn', () => ({ mask: 0x17, set: 0x02 }), '')
+  const flags = given.values('tcp-flags', parseFlags, flagsExpected)
+  // Looking at no flag is no match, and is not printed.
+  return flags?.not || flags?.value.mask || flags?.value.set ? flags : undefined
+}
+
+const flagsExpected =
+  'two lists of FIN,SYN,RST,PSH,ACK,URG (or ALL, NONE): the flags looked at, and those of them that are set'
+
+function parseFlags([mask = '', set = '']: readonly string[]) {
+  const m = tcpFlagNames.parse(mask)
+  const s = tcpFlagNames.parse(set)
+  return m === undefined || s === undefined ? undefined : { mask: m, set: s }
 }
 
 const portsOnly = <K extends 'udp' | 'sctp'>(kind: K): MatchModule<K> => ({

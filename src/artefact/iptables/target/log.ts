@@ -4,12 +4,11 @@ import { parseInteger } from '../value.ts'
 import type { TargetModule } from './target-module.ts'
 
 const levels = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 'debug']
-const otherNames: Readonly<Record<string, number>> = { panic: 0, err: 3, warn: 4 }
 
-/** A number, or the beginning of a syslog name. */
+/** A number, or a whole syslog name. */
 function parseLevel(text: string): number | undefined {
   const lower = text.toLowerCase()
-  const named = otherNames[lower] ?? levels.findIndex((name) => lower !== '' && name.startsWith(lower))
+  const named = lower === 'panic' ? 0 : levels.indexOf(lower)
   return parseInteger(0, 7)(text) ?? (named < 0 ? undefined : named)
 }
 
