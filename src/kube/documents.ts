@@ -66,13 +66,12 @@ function readYamlDocuments(file: SourceText): ReadDocuments {
   const documents: ReadDocument[] = []
   const problems: Problem[] = []
   for (const { from, to } of splitDocuments(file.text)) {
-    const text = file.text.slice(from, to)
-    const plain = readBlockYaml(text)
+    const plain = readBlockYaml(file.text, from, to)
     if (plain) {
       const { value, hasNull } = plain
-      const items = () => (plain.items ?? []).map((r) => yamlStretch(from, r))
+      const items = () => (plain.items ?? []).map((r) => yamlStretch(0, r))
       documents.push({
-        ...yamlStretch(from, { from: plain.offset, to: text.length }),
+        ...yamlStretch(0, { from: plain.offset, to }),
         value,
         items,
         hasNull,
@@ -80,6 +79,7 @@ function readYamlDocuments(file: SourceText): ReadDocuments {
       })
       continue
     }
+    const text = file.text.slice(from, to)
     const read = readYaml(text)
     if (!read.ok) {
       problems.push(...read.faults.map((f) => toProblem(file, from, text, f)))
