@@ -13,8 +13,8 @@ export interface ConntrackTable {
   find(tuple: Tuple, now: number, expired?: (connection: Connection) => void): Found | undefined
   insert(connection: Connection): void
   remove(connection: Connection): void
-  /** Connections whose first packet came from this source address and port. */
-  fromSource(tuple: Tuple): Iterable<Connection>
+  /** Connections whose first packet came from this source address and port, the newest first. */
+  fromSource(tuple: Tuple): readonly Connection[]
   /** In order of creation. */
   all(): readonly Connection[]
   size(): number
@@ -58,7 +58,7 @@ export function createConntrackTable(): ConntrackTable {
       else bySource.set(source, new Set([c]))
     },
     remove,
-    fromSource: (tuple) => bySource.get(sourceKey(tuple)) ?? [],
+    fromSource: (tuple) => [...(bySource.get(sourceKey(tuple)) ?? [])].reverse(),
     all: () => [...entries],
     size: () => entries.size,
     nextId: () => ++lastId,

@@ -41,6 +41,8 @@ function take(work: Work, skb: Skb, device: DeviceName, route: InputRoute): void
       forward(work, skb, device, route)
       return
     case 'ignored':
+      // A question to another host's group is like ARP that asks for another: nothing is lost.
+      if (isSolicitation(skb.packet)) return
       drop(work, route.reason, skb.packet, route.detail, device)
       return
     case 'error':
@@ -48,6 +50,9 @@ function take(work: Work, skb: Skb, device: DeviceName, route: InputRoute): void
       return
   }
 }
+
+const isSolicitation = ({ payload }: IpPacket): boolean =>
+  payload.kind === 'icmp' && payload.message.kind === 'neighbour-solicitation'
 
 type Cause = Extract<InputRoute, { kind: 'error' }>['cause']
 
