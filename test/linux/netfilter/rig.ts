@@ -39,6 +39,8 @@ export interface Rig {
   send(packet: IpPacket): HookResult
   /** `+2 nat PREROUTING#1`, in the order of the rules. */
   counters(family?: Family): readonly string[]
+  /** `nat PREROUTING#1 2:120`: packets and bytes. */
+  byteCounters(): readonly string[]
   /** `tcp SYN_SENT 10.0.0.1:1000>10.0.0.2:80 10.0.0.2:80>10.0.0.1:1000 UNREPLIED`. */
   connections(): readonly string[]
 }
@@ -109,6 +111,8 @@ export function rig(options: RigOptions = {}): Rig {
       ),
     counters: (family = 'ipv4') =>
       readCounters(made.nf, family).map((c) => `+${c.packets} ${c.table} ${c.chain}#${c.index}`),
+    byteCounters: () =>
+      readCounters(made.nf, 'ipv4').map((c) => `${c.table} ${c.chain}#${c.index} ${c.packets}:${c.bytes}`),
     connections: () => connectionsOf(made.nf).map(formatEntry),
   }
   return made
