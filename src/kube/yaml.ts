@@ -78,9 +78,17 @@ export function readYaml(text: string): YamlResult {
   }
 }
 
+/** The document asked about last: an object with one problem often has more. */
+let latest: { readonly text: string; readonly document: Document.Parsed } | undefined
+
+function parsedForPlaces(text: string): Document.Parsed {
+  if (latest?.text !== text) latest = { text, document: parseDocument(text, options) }
+  return latest.document
+}
+
 /** Offset of the field at `path`, of its nearest parent where it is absent. `text` holds one document. */
 export function yamlOffsetOf(text: string, path: FieldPath): number {
-  const document = parseDocument(text, options)
+  const document = parsedForPlaces(text)
   let node: unknown = document.contents
   let offset = isNode(node) ? (node.range?.[0] ?? 0) : 0
   for (const step of path) {
