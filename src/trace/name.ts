@@ -1,24 +1,55 @@
 import type { Cluster } from '../cluster/cluster.ts'
+import { type Resolution, resolve } from '../dns/resolve.ts'
 import type { Pod } from '../kube/objects/pod.ts'
-import { type Ip, parseIp } from '../net/ip.ts'
+import type { Ip } from '../net/ip.ts'
 import type { EndProblem } from './end.ts'
 
 export interface NameAnswer {
   readonly addresses: readonly Ip[]
-  /** The Service that the name belongs to. */
+  /** The absolute name that was answered. */
+  readonly name: string
+  /** The Service that the name is of. */
   readonly service: { readonly namespace: string; readonly name: string } | undefined
+  /** Only a resolver outside of the cluster could tell: the outside host stands for it. */
+  readonly outside: boolean
 }
 
-/** A DNS name as the pod would look it up: its own namespace, then the cluster domain. */
+/** A DNS name as the pod's resolver would look it up; from outside of a pod, as an absolute name. */
 export function lookUpName(cluster: Cluster, name: string, from: Pod | undefined): NameAnswer | EndProblem {
-  const { objects, settings } = cluster
-  const labels = name.replace(/\.$/, '').split('.')
-  const suffix = ['svc', ...settings.clusterDomain.split('.')]
-  const tail = labels.slice(2)
-  const serviceLike = labels.length <= 2 || tail.every((label, i) => label === suffix[i])
-  const [service = '', namespace = from?.metadata.namespace ?? 'default'] = labels
-  const found = serviceLike ? objects.get('Service', service, namespace) : undefined
-  if (!found) return { problem: `${name} resolves to nothing the input knows; use an address for a host outside` }
-  const texts = found.spec.clusterIPs ?? (found.spec.clusterIP ? [found.spec.clusterIP] : [])
-  return { addresses: texts.flatMap((t) => parseIp(t) ?? []), service: { namespace, name: service } }
+  const { objects, settings, underlay } = cluster
+  const found = resolve(objects, settings, { name, ...(from === undefined ? {} : { from }) })
+  switch (found.outcome) {
+    case 'found': {
+      const answered = found.answeredName ?? name
+      return {
+        addresses: found.addresses,
+        name: answered,
+        service: serviceOf(answered, settings.clusterDomain),
+        outside: false,
+      }
+    }
+    case 'external': {
+      // A name without a dot is nobody's outside: a slip in the name of a Service.
+      if (!name.replace(/\.$/, '').includes('.')) return unresolved(name, 'NXDOMAIN', found)
+      return { addresses: underlay.hosts[0]?.addresses ?? [], name, service: undefined, outside: true }
+    }
+    case 'nodata':
+      return unresolved(name, 'it has no address', found)
+    case 'nxdomain':
+      return unresolved(name, 'NXDOMAIN', found)
+  }
+}
+
+function unresolved(name: string, why: string, { attempts }: Resolution): EndProblem {
+  const tried = [...new Set(attempts.map((a) => a.name))]
+  return { problem: `${name} does not resolve (${why}); tried ${tried.join(', ')}` }
+}
+
+/** `web.shop.svc.cluster.local` is the Service's own name; a longer one is that of an endpoint or port. */
+function serviceOf(name: string, domain: string): NameAnswer['service'] {
+  const suffix = `.svc.${domain.toLowerCase()}`
+  if (!name.endsWith(suffix)) return undefined
+  const labels = name.slice(0, -suffix.length).split('.')
+  const [service = '', namespace = ''] = labels
+  return labels.length === 2 ? { namespace, name: service } : undefined
 }

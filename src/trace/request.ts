@@ -376,12 +376,11 @@ function nameTarget(cluster: Cluster, text: EndText, request: TraceRequest, from
   const protocol = request.protocol ?? 'tcp'
   const dst = pick(found.addresses, from)
   if (!dst) return { problem: `${text.name} resolves to no address of the source's family` }
+  const message = found.outside
+    ? `${text.name} is a name outside the cluster; the outside host stands for it`
+    : `${text.name} resolves to ${found.addresses.join(', ')}${found.name === text.name ? '' : ` as ${found.name}`}`
+  const named = { level: 'info', code: 'resolved', message } as const
   const service = found.service && cluster.objects.get('Service', found.service.name, found.service.namespace)
-  const named = {
-    level: 'info',
-    code: 'resolved',
-    message: `${text.name} resolves to ${found.addresses.join(', ')}`,
-  } as const
   if (service && service.spec.type !== 'ExternalName') {
     const target = serviceTarget(cluster, service, text.port, request, from)
     return isEndProblem(target) ? target : { ...target, notes: [named, ...target.notes] }

@@ -56,10 +56,12 @@ function journey({ question, branches }: Trace, { paint }: Style): string {
   const count = (leg: Leg | undefined): number => leg?.hops.filter((h) => h.n !== undefined).length ?? 0
   const hops =
     branch && branches.length === 1
-      ? `   ${count(branch.legs[0])} hops there${branch.legs[1] ? `, ${count(branch.legs[1])} back` : ''}`
+      ? `   ${hopCount(count(branch.legs[0]))} there${branch.legs[1] ? `, ${count(branch.legs[1])} back` : ''}`
       : ''
   return `${paint.object(endLabel(question.from))} -> ${paint.object(endLabel(question.to))}${paint.object(via)}${hops}`
 }
+
+const hopCount = (n: number): string => `${n} hop${n === 1 ? '' : 's'}`
 
 const endName = (end: EndView): string => (end.namespace === undefined ? end.name : `${end.namespace}/${end.name}`)
 
