@@ -125,6 +125,19 @@ describe('VXLAN', () => {
   })
 })
 
+test('a mark that the outer packet was given is on the inner one as well', () => {
+  const rules = `*mangle
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -p udp -m udp --dport 8472 -j MARK --set-xmark 0x77/0xffffffff
+COMMIT
+*filter
+:FORWARD ACCEPT [0:0]
+-A FORWARD -m mark --mark 0x77 -j DROP
+COMMIT
+`
+  expect(follow(overlay(rules), 'y1', send('10.1.1.2', 80)).drops).toEqual(['n1 rule-drop'])
+})
+
 describe('br_netfilter', () => {
   const bridgeHooks = ['n1 nat prerouting', 'n1 filter forward', 'n1 nat postrouting']
   test('DNAT to the same bridge is bridged: TTL kept, both hooks once, the answer translated', () => {
