@@ -1,10 +1,12 @@
 import type { Family } from '../../net/ip.ts'
 import type { Prefix } from '../../net/prefix.ts'
+import { hasOption, type Loaded, load, optionOf } from './loaded.ts'
 import { interfaceExpected, parseInterface } from './match/device.ts'
 import { matchModule, protocolModule } from './match/modules.ts'
-import { type ExtensionModule, type GivenOption, OptionReader, type OptionSpec } from './module.ts'
+import { OptionReader } from './module.ts'
 import { protocolName, protocolNumberOf } from './protocol.ts'
 import type { Match, Negatable, Rule, Target } from './rule.ts'
+import { standardOptions } from './standard-option.ts'
 import { otherTargets, targetModule } from './target/modules.ts'
 import type { Token } from './token.ts'
 import { parseFamilyPrefix, prefixExpected } from './value.ts'
@@ -12,18 +14,6 @@ import { parseFamilyPrefix, prefixExpected } from './value.ts'
 export interface SpecProblem {
   readonly found: string
   readonly expected: string
-}
-
-/** An extension named in a rule, with the options given to it so far. */
-interface Loaded {
-  readonly name: string
-  /** Undefined: an extension that is not modelled. */
-  readonly module: ExtensionModule<Match> | ExtensionModule<Target> | undefined
-  readonly given: Map<string, GivenOption>
-  /** The options as they stood, for an extension that is kept as text. */
-  readonly raw: string[]
-  /** An option that is not modelled was given: keep the whole as text. */
-  opaque: boolean
 }
 
 /**
@@ -41,42 +31,6 @@ export function scanRuleSpec(
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
-
-const standard: Readonly<Record<string, string>> = {
-  '-s': 's',
-  '--source': 's',
-  '--src': 's',
-  '-d': 'd',
-  '--destination': 'd',
-  '--dst': 'd',
-  '-i': 'i',
-  '--in-interface': 'i',
-  '-o': 'o',
-  '--out-interface': 'o',
-  '-p': 'p',
-  '--protocol': 'p',
-  '--proto': 'p',
-  '-f': 'f',
-  '--fragment': 'f',
-  '-m': 'm',
-  '--match': 'm',
-  '-j': 'j',
-  '--jump': 'j',
-  '-g': 'g',
-  '--goto': 'g',
-  '-c': 'c',
-  '--set-counters': 'c',
-  '-4': '4',
-  '--ipv4': '4',
-  '-6': '6',
-  '--ipv6': '6',
-  '-n': 'ignored',
-  '--numeric': 'ignored',
-  '-v': 'ignored',
-  '--verbose': 'ignored',
-  '-w': 'wait',
-  '--wait': 'wait',
-}
 
 class Scan {
   readonly problems: SpecProblem[] = []
@@ -119,7 +73,7 @@ class Scan {
     const not = this.#bang()
     const token = this.#tokens[this.#at++]
     if (token === undefined) return this.#bad('!', 'an option after "!"')
-    const short = token.quoted ? undefined : standard[token.text]
+    const short = token.quoted ? undefined : standardOptions[token.text]
     if (short !== undefined) return this.#standard(short, token.text, not)
     if (token.quoted || !token.text.startsWith('--'))
       return this.#bad(token.text, 'an option (-s, -p, -m, -j, --dport, ...)')
@@ -320,24 +274,7 @@ class Scan {
   }
 }
 
-const load = (name: string, module: Loaded['module']): Loaded => ({
-  name,
-  module,
-  given: new Map(),
-  raw: [],
-  opaque: false,
-})
-
 const each = <T>(values: readonly T[]): readonly (T | undefined)[] => (values.length === 0 ? [undefined] : values)
-
-function optionOf(module: Loaded['module'], name: string): readonly [canonical: string, arity: number] | undefined {
-  const options = module?.options
-  if (!options || !Object.hasOwn(options, name)) return undefined
-  const spec: OptionSpec | undefined = options[name]
-  if (typeof spec !== 'string') return spec === undefined ? undefined : [name, spec]
-  const target = options[spec]
-  return typeof target === 'number' ? [spec, target] : undefined
-}
 
 /** Values of an unknown option: anything that is no option. A quoted word is always a value. */
 const isValue = (token: Token): boolean => token.quoted || (!/^-{1,2}[A-Za-z]/.test(token.text) && token.text !== '!')
@@ -345,6 +282,3 @@ const isValue = (token: Token): boolean => token.quoted || (!/^-{1,2}[A-Za-z]/.t
 /** Counters have 64 bits; what a number can't hold exactly is no count that anyone reads. */
 const parseCount = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
-
-const hasOption = (module: ExtensionModule<Match> | ExtensionModule<Target>, name: string): boolean =>
-  optionOf(module, name) !== undefined || (module.kept?.includes(name) ?? false)

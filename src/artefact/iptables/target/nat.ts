@@ -18,7 +18,8 @@ export function formatNatRange(range: NatRange): string {
 }
 
 export function parseNatRange(text: string, family: 'ipv4' | 'ipv6'): NatRange | undefined {
-  const whole = parseAddresses(text.replace(/^\[([^\]]*)\]$/, '$1'), family)
+  const bare = family === 'ipv6' || !text.includes(':')
+  const whole = bare ? parseAddresses(text.replace(/^\[([^\]]*)\]$/, '$1'), family) : undefined
   if (whole) return { address: whole }
   const parts = /^(?:\[([^\]]+)\]|([^:]*)):([^:]+)$/.exec(text)
   const ports = parts && parseNatPorts(parts[3] ?? '')
