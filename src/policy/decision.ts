@@ -86,17 +86,29 @@ export function allows({ reason }: DirectionDecision): boolean {
   }
 }
 
-/** The rule of a policy that came nearest to holding; undefined if one holds, or if there is none. */
-export function nearestMiss(step: PolicyStep): RuleResult | undefined {
-  if (step.rules.some(holds)) return undefined
-  return step.rules.reduce<RuleResult | undefined>(
-    (best, r) => (best && best.misses.length <= r.misses.length ? best : r),
-    undefined,
+export interface NearMiss {
+  readonly policy: Policy
+  /** The rule that came nearest to allowing (or to passing on); undefined for a policy that has none. */
+  readonly miss: RuleResult | undefined
+}
+
+/**
+ * Why nothing allowed it: every NetworkPolicy that selects the subject, and every policy of an ordered tier that might
+ * have answered otherwise, each with its nearest miss. Empty for an allowed direction.
+ */
+export function nearestMisses(d: DirectionDecision): readonly NearMiss[] {
+  if (allows(d)) return []
+  return d.tiers.flatMap(({ tier, policies }) =>
+    policies.flatMap((step) => {
+      const miss = nearestMiss(step)
+      return miss || tier === 'network' ? [{ policy: step.policy, miss }] : []
+    }),
   )
 }
 
-/** The policies that selected the denied subject, each with its nearest miss. Empty for an allowed direction. */
-export function nearestMisses(d: DirectionDecision): readonly { policy: Policy; miss: RuleResult | undefined }[] {
-  if (allows(d)) return []
-  return d.tiers.flatMap((tier) => tier.policies.map((step) => ({ policy: step.policy, miss: nearestMiss(step) })))
+/** Fewest fields missed; the first of equals. */
+function nearestMiss({ rules }: PolicyStep): RuleResult | undefined {
+  return rules
+    .filter((r) => r.rule.action !== 'deny' && !holds(r))
+    .reduce<RuleResult | undefined>((best, r) => (best && best.misses.length <= r.misses.length ? best : r), undefined)
 }

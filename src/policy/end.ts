@@ -1,5 +1,5 @@
 import type { Labels } from '../kube/objects/meta.ts'
-import { type Family, familyOf, type Ip } from '../net/ip.ts'
+import { type Family, families, familyOf, type Ip } from '../net/ip.ts'
 import type { TransportProtocol } from '../net/port.ts'
 
 /** A named port that a pod declares. */
@@ -49,6 +49,26 @@ export const nodeEnd = (node: PolicyNode, family?: Family): End => ({ kind: 'nod
 
 function ipOf(ips: readonly Ip[], family: Family | undefined): Ip | undefined {
   return family === undefined ? ips[0] : ips.find((ip) => familyOf(ip) === family)
+}
+
+/**
+ * The families in which a connection between both can be opened. An end without any known address, such as a virtual pod,
+ * is taken to have both. With several, each is a connection of its own: blocks may tell them apart.
+ */
+export function commonFamilies(a: End, b: End): readonly Family[] {
+  const [x, y] = [familiesOf(a), familiesOf(b)]
+  return families.filter((family) => x.includes(family) && y.includes(family))
+}
+
+function familiesOf(end: End): readonly Family[] {
+  const ips = end.kind === 'address' ? [end.ip] : end.kind === 'pod' ? end.pod.ips : end.node.ips
+  return ips.length === 0 ? families : ips.map(familyOf)
+}
+
+/** The end at its address of that family. */
+export function atFamily(end: End, family: Family): End {
+  if (end.kind === 'address' || (end.ip && familyOf(end.ip) === family)) return end
+  return { ...end, ip: ipOf(end.kind === 'pod' ? end.pod.ips : end.node.ips, family) }
 }
 
 export const samePod = (a: PolicyPod, b: PolicyPod): boolean =>

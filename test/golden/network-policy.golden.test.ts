@@ -1,19 +1,19 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { parse } from 'yaml'
 import type { KubeObject } from '../../src/kube/objects/meta.ts'
 import type { Service } from '../../src/kube/objects/service.ts'
 import { matchesSelectorMap } from '../../src/kube/selector.ts'
 import { ObjectStore } from '../../src/kube/store.ts'
-import { type Family, familyOf, ip, ipAt, ipToBigInt } from '../../src/net/ip.ts'
+import { familyOf, ip, ipAt, ipToBigInt } from '../../src/net/ip.ts'
 import type { Protocol } from '../../src/net/port.ts'
 import { type PolicyCluster, policyCluster } from '../../src/policy/cluster.ts'
 import type { Connection } from '../../src/policy/connection.ts'
 import { type Decision, isAllowed } from '../../src/policy/decision.ts'
-import { type End, formatEnd, nodeEnd, podEnd } from '../../src/policy/end.ts'
+import { atFamily, commonFamilies, type End, formatEnd, podEnd } from '../../src/policy/end.ts'
 import { evaluate } from '../../src/policy/evaluate.ts'
 import { reasonSentence } from '../../src/policy/sentence.ts'
+import { endIn, yamlFile } from '../policy/manifest.ts'
 import { goldenRoot } from './golden-root.ts'
 
 const root = goldenRoot('network-policy')
@@ -45,7 +45,7 @@ describe.skipIf('missing' in root)(`NetworkPolicy cases${'missing' in root ? ` (
   describe.each(folders)('%s', (folder) => {
     const files = readdirSync(join(root.path, folder)).filter((file) => file.endsWith('.yaml'))
     test.each(files)('%s', (file) => {
-      const found = parse(readFileSync(join(root.path, folder, file), 'utf8')) as Case
+      const found = readOne(join(root.path, folder, file)) as Case
       const store = new ObjectStore()
       for (const object of objectsOf(found, root.path)) store.create(object)
       const cluster = policyCluster(store)
@@ -56,11 +56,13 @@ describe.skipIf('missing' in root)(`NetworkPolicy cases${'missing' in root ? ` (
   })
 })
 
+const readOne = (path: string): unknown => yamlFile(path)[0]
+
 const keyOf = (o: KubeObject): string => [o.kind, o.metadata.namespace, o.metadata.name].join('/')
 
 function objectsOf(found: Case, path: string): readonly KubeObject[] {
   const included = (found.include ?? []).flatMap((file) => {
-    return (parse(readFileSync(join(path, file), 'utf8')) as { objects: KubeObject[] }).objects
+    return (readOne(join(path, file)) as { objects: KubeObject[] }).objects
   })
   const own = new Set(found.objects.map(keyOf))
   return [...included.filter((o) => !own.has(keyOf(o))), ...found.objects]
@@ -72,7 +74,7 @@ function checkTables({ expect: { columns = [], tables = [] } }: Case, cluster: P
       for (const [from, row] of Object.entries(rows)) {
         const cells = row.split(' ')
         for (const [i, to] of columns.entries()) {
-          const decision = decide(cluster, end(cluster, from), end(cluster, to), protocol ?? '', Number(port))
+          const decision = decide(cluster, endIn(cluster, from), endIn(cluster, to), protocol ?? '', Number(port))
           const cell = cells[i]
           if (cell === '?') continue
           expect(isAllowed(decision), `${from} > ${to} ${protocol}/${port}: ${explain(decision)}`).toBe(cell !== 'X')
@@ -84,12 +86,12 @@ function checkTables({ expect: { columns = [], tables = [] } }: Case, cluster: P
 
 function checkOne(check: Check, cluster: PolicyCluster, store: ObjectStore): void {
   const family = check.family === 'IPv6' ? 'ipv6' : check.family === 'IPv4' ? 'ipv4' : undefined
-  const from = end(cluster, check.from, family)
-  const targets = check.to.startsWith('service:')
+  const from = endIn(cluster, check.from, family)
+  const targets: readonly Target[] = check.to.startsWith('service:')
     ? backends(check, cluster, store)
-    : [{ to: end(cluster, check.to, family), port: check.port }]
-  for (const { to, port } of targets) {
-    const decision = decide(cluster, from, to, check.protocol, port)
+    : [{ to: endIn(cluster, check.to, family), port: check.port }]
+  for (const { to, port, dialled } of targets) {
+    const decision = decide(cluster, from, to, check.protocol, port, dialled)
     const what = `${check.from} > ${check.to} (${formatEnd(to)}) ${check.protocol}/${port}: ${explain(decision)}`
     if (check.allowed === 'undefined') {
       const points = [...decision.egress.unsettled, ...decision.ingress.unsettled]
@@ -98,8 +100,14 @@ function checkOne(check: Check, cluster: PolicyCluster, store: ObjectStore): voi
   }
 }
 
+interface Target {
+  readonly to: End
+  readonly port: number | undefined
+  readonly dialled?: Connection['dialled']
+}
+
 /** What kube-proxy would choose among: every pod that the selector finds, at its own target port. */
-function backends(check: Check, cluster: PolicyCluster, store: ObjectStore): { to: End; port: number }[] {
+function backends(check: Check, cluster: PolicyCluster, store: ObjectStore): Target[] {
   const [namespace = '', name = ''] = check.to.slice('service:'.length).split('/')
   const service = store.get('Service', name, namespace) as Service
   const port = service.spec.ports?.find((p) => p.port === check.port && (p.protocol ?? 'TCP') === check.protocol)
@@ -110,7 +118,8 @@ function backends(check: Check, cluster: PolicyCluster, store: ObjectStore): { t
   return pods.flatMap((pod) => {
     const target = port?.targetPort ?? check.port ?? 0
     const named = typeof target === 'number' ? target : pod.ports.find((p) => p.name === target)?.port
-    return named === undefined ? [] : [{ to: podEnd(pod), port: named }]
+    const dialled = { ip: ip(service.spec.clusterIP ?? ''), port: check.port ?? 0 }
+    return named === undefined ? [] : [{ to: podEnd(pod), port: named, dialled }]
   })
 }
 
@@ -181,26 +190,19 @@ function covers(text: string, protocol: string, port: number): boolean {
   })
 }
 
-function end(cluster: PolicyCluster, text: string, family?: Family): End {
-  if (text.startsWith('ip:')) return cluster.endAt(ip(text.slice(3)))
-  if (text.startsWith('node:')) {
-    const node = cluster.nodes.find(({ name }) => name === text.slice(5))
-    if (!node) throw new Error(`no ${text}`)
-    return nodeEnd(node, family)
-  }
-  const [namespace = '', name = ''] = text.split('/')
-  const found = cluster.endOfPod(namespace, name)
-  if (!found) throw new Error(`no pod ${text}`)
-  return found.kind === 'pod' ? podEnd(found.pod, family) : found
-}
-
-function decide(cluster: PolicyCluster, from: End, to: End, protocol: string, port: number | undefined): Decision {
-  const family = familyOf(to.ip ?? from.ip ?? ip('0.0.0.0'))
-  // An end that is a pod shows its address of the other end's family.
-  const source = from.kind === 'pod' ? podEnd(from.pod, family) : from
+function decide(
+  cluster: PolicyCluster,
+  from: End,
+  to: End,
+  protocol: string,
+  port: number | undefined,
+  dialled?: Connection['dialled'],
+): Decision {
+  const family = commonFamilies(from, to).find((f) => to.ip === undefined || f === familyOf(to.ip))
   const connection: Connection = {
-    ...{ from: source, to, protocol: protocol.toLowerCase() as Protocol },
+    ...{ from: family ? atFamily(from, family) : from, to, protocol: protocol.toLowerCase() as Protocol },
     ...(port !== undefined && { port }),
+    ...(dialled && { dialled }),
   }
   return evaluate(cluster.policies, connection)
 }
