@@ -1,3 +1,4 @@
+import type { Pod } from '../kube/objects/pod.ts'
 import type { ClusterSettings } from '../kube/settings.ts'
 import type { ObjectReader } from '../kube/store.ts'
 import { type RenderedNode, renderNode } from './flannel/node.ts'
@@ -17,40 +18,50 @@ import { podSockets } from './sockets.ts'
 export function renderFlannel(objects: ObjectReader, settings: ClusterSettings, uplinks: Uplinks): CniResult {
   const plan = planFlannel(objects, settings, uplinks)
   const pods = lazy(() => podsByNode(objects))
-  const sockets = lazy(() => podSockets(objects))
+  const socketsOf = lazy(() => podSockets(objects))
   const pluginsVersion = pluginsVersionFor(settings.kubeVersion)
   const rendered = new Map(
     [...plan.nodes].map(([name, self]) => {
-      const make = () => ({ pods: pods().get(name) ?? [], pluginsVersion, sockets: sockets() })
-      return [name, lazy(() => renderNode(plan, self, make()))] as const
+      const given = { pods: () => pods().get(name) ?? [], pluginsVersion, sockets: (pod: Pod) => socketsOf()(pod) }
+      return [name, renderNode(plan, self, given)] as const
     }),
   )
-  const [first] = plan.nodes.values()
   return {
-    name: `flannel ${first?.conf.backend.type ?? '(not running)'}`,
     nodes: new Map([...rendered].map(([name, node]) => [name, lazyNetwork(node)])),
     get pods() {
-      return [...rendered.values()].flatMap((node) => node().pods)
+      return [...rendered.values()].flatMap((node) => node.podNetwork().pods)
     },
     get problems() {
-      const found = [...rendered.values()].flatMap((node) => node().problems)
-      return [...plan.problems, ...strandedPods(objects, plan), ...found]
+      const found = [...rendered.values()].flatMap((n) => [...n.overlay().problems, ...n.podNetwork().problems])
+      return once([...plan.problems, ...strandedPods(objects, plan), ...found])
     },
   }
 }
 
-const lazyNetwork = (node: () => RenderedNode): NodeNetwork => ({
+/** What every node says about one object is said once, for all of them. */
+function once(problems: readonly NetworkProblem[]): readonly NetworkProblem[] {
+  const said = new Map<string, NetworkProblem>()
+  for (const problem of problems) {
+    const { node, ...rest } = problem
+    const key = JSON.stringify(rest)
+    const before = said.get(key)
+    said.set(key, before === undefined || before.node === node ? problem : rest)
+  }
+  return [...said.values()]
+}
+
+const lazyNetwork = ({ network }: RenderedNode): NodeNetwork => ({
   get additions() {
-    return node().network.additions
+    return network().additions
   },
   get edits() {
-    return node().network.edits
+    return network().edits
   },
   get tunnels() {
-    return node().network.tunnels ?? []
+    return network().tunnels ?? []
   },
   get nftables() {
-    return node().network.nftables ?? []
+    return network().nftables ?? []
   },
 })
 

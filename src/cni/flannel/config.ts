@@ -36,8 +36,16 @@ export function flannelConfig(
       ? cni.errors.map((e) => problem(configMap, 'cni-conf.json', `${e}; no pod gets a network`))
       : []),
   ]
+  if ('conf' in cni) problems.push(...unmodelled(cni.conf).map((e) => problem(configMap, 'cni-conf.json', e)))
   return { conf: usable ? parsed.conf : undefined, cni: 'conf' in cni ? cni.conf : undefined, configMap, problems }
 }
+
+/** Main plugins are looked at where they run; of the chained ones only portmap is. */
+const unmodelled = (cni: CniConf): readonly string[] =>
+  cni.plugins
+    .slice(1)
+    .filter((p) => p.type !== 'portmap')
+    .map((p) => `the CNI plugin ${JSON.stringify(p.type)} is not modelled and left out`)
 
 function backendErrors({ backend, enableNftables }: NetConf): readonly string[] {
   const { type, options } = backend

@@ -4,14 +4,18 @@ import { type Family, families } from '../../net/ip.ts'
 import { mergeAdditions } from '../additions.ts'
 import { type CniConf, pluginOf } from '../cni-conf.ts'
 import { docker0, dockerEdits, dockerNetns, dockerOnNode, lowestFree } from '../docker.ts'
-import { runPluginChain, wiring } from '../plugin-chain.ts'
+import { byFamily, type FamilyRules, joinRules } from '../family-rules.ts'
+import { lazy } from '../lazy.ts'
+import { runPluginChain } from '../plugin-chain.ts'
 import { addressPods } from '../pod-addresses.ts'
 import { noPodNetwork, type PodNetworkResult } from '../pod-network.ts'
 import type { NetworkProblem } from '../problem.ts'
-import type { NodeNetwork, PodWiring } from '../result.ts'
+import type { NodeNetwork } from '../result.ts'
 import type { PodSockets } from '../sockets.ts'
 import { isAtLeast, type Version } from '../version.ts'
+import { wiring } from '../wiring.ts'
 import { ownParts } from './backend/backend.ts'
+import type { HostTables } from './command.ts'
 import { delegateConf, flannelPluginInput } from './delegate.ts'
 import { programPeers } from './events.ts'
 import { ruleGeneration } from './generation.ts'
@@ -21,48 +25,42 @@ import { nftChains } from './nftables.ts'
 import { type FlannelPlan, type NodePlan, peersOf } from './plan.ts'
 import { bridgeAddress, type SubnetEnv, subnetsOf } from './subnet-env.ts'
 
+/** One node, each half worked out when it is first asked for: a trace visits few nodes, and their pods come from all. */
 export interface RenderedNode {
-  readonly network: NodeNetwork
-  readonly pods: readonly PodWiring[]
+  readonly overlay: () => Overlay
+  readonly podNetwork: () => PodNetworkResult
+  readonly network: () => NodeNetwork
+}
+
+/** flanneld's half: what the leases of the others have made of the node's tables. */
+export interface Overlay {
+  readonly tables: HostTables
   readonly problems: readonly NetworkProblem[]
 }
 
 /** What stands beside the plan: the pods of the node, and what the plugins need to know. */
 export interface NodePods {
-  readonly pods: readonly Pod[]
+  readonly pods: () => readonly Pod[]
   readonly pluginsVersion: Version
   readonly sockets: PodSockets
 }
 
-/** flanneld first, then docker or the plugins for each pod: the order in which a node starts. */
 export function renderNode(plan: FlannelPlan, self: NodePlan, given: NodePods): RenderedNode {
-  const { tables, problems } = programPeers(self, peersOf(plan, self))
-  const podNetwork = renderPods(plan.cni, self, given)
-  const { routes, neighbours, fdb } = tables
-  const rules = flannelRules(self)
-  const nftables = [...rules.nftables, ...podNetwork.nftables]
-  const tunnel = self.backend.tunnel?.(tables)
-  return {
-    network: {
-      additions: mergeAdditions([
-        self.backend.base,
-        { routes, neighbours, fdb },
-        blackholes(self),
-        podNetwork.additions,
-      ]),
-      edits: byFamily((family) => [...rules.edits[family], ...podNetwork.edits[family]]),
-      ...(tunnel ? { tunnels: [tunnel] } : {}),
-      ...(nftables.length > 0 ? { nftables } : {}),
-    },
-    pods: podNetwork.pods,
-    problems: [...problems, ...podNetwork.problems],
-  }
+  const overlay = lazy(() => programPeers(self, peersOf(plan, self)))
+  const podNetwork = lazy(() => renderPods(plan.cni, self, given))
+  return { overlay, podNetwork, network: lazy(() => nodeNetwork(self, overlay().tables, podNetwork())) }
 }
 
-const byFamily = <T>(make: (family: Family) => T): Readonly<Record<Family, T>> => ({
-  ipv4: make('ipv4'),
-  ipv6: make('ipv6'),
-})
+/** flanneld first, then docker or the plugins for each pod: the order in which a node starts. */
+function nodeNetwork(self: NodePlan, tables: HostTables, podNetwork: PodNetworkResult): NodeNetwork {
+  const { routes, neighbours, fdb } = tables
+  const tunnel = self.backend.tunnel?.(tables)
+  return {
+    additions: mergeAdditions([self.backend.base, { routes, neighbours, fdb }, blackholes(self), podNetwork.additions]),
+    ...joinRules([flannelRules(self), podNetwork]),
+    tunnels: tunnel ? [tunnel] : [],
+  }
+}
 
 /** One family's rules; undefined where the family is off. */
 function masqueradePlan(self: NodePlan, family: Family): MasqueradePlan | undefined {
@@ -81,7 +79,7 @@ function masqueradePlan(self: NodePlan, family: Family): MasqueradePlan | undefi
   }
 }
 
-function flannelRules(self: NodePlan) {
+function flannelRules(self: NodePlan): FamilyRules {
   const plans = byFamily((family) => masqueradePlan(self, family))
   if (self.conf.enableNftables && isAtLeast(self.daemon.version, 'v0.25.0')) {
     const chains = families.flatMap((family) => (plans[family] ? [nftChains(plans[family])] : []))
@@ -135,7 +133,7 @@ function renderPods(cni: CniConf | undefined, self: NodePlan, given: NodePods): 
     : (cni.plugins[0]?.options ?? {})
   return runPluginChain({
     node: self.node,
-    pods: given.pods,
+    pods: given.pods(),
     cni,
     main,
     subnets: subnetsOf(env),
@@ -156,12 +154,12 @@ function renderDocker(env: SubnetEnv, self: NodePlan, { pods, sockets }: NodePod
       },
     ])
   const setup = { bip: env.subnet, ipMasq: !env.ipMasq, mtu: env.mtu }
-  const { sandboxes, problems } = addressPods(self.node, pods, [subnet], lowestFree)
+  const { sandboxes, problems } = addressPods(self.node, pods(), [subnet], lowestFree)
   return {
     additions: dockerOnNode(setup, self.node.metadata.name, sandboxes),
     edits: { ipv4: dockerEdits(setup, sandboxes), ipv6: [] },
     nftables: [],
-    pods: sandboxes.map((s) => wiring(s, dockerNetns(setup, s, sockets(s.pod)))),
+    pods: sandboxes.map((s) => wiring(s, () => dockerNetns(setup, s, sockets(s.pod)))),
     problems,
   }
 }
