@@ -104,3 +104,23 @@ describe.each(['calico', 'flannel', 'kernel'])('rule lines of real agents: %s', 
     },
   )
 })
+
+describe.each(['calico', 'flannel'])('listings of iptables-save and iptables -S: %s', (kind) => {
+  const all = texts(kind, (_, text) => /^-A \S+ /m.test(text))
+  const skipped = typeof all === 'string'
+  const listings = skipped ? [] : all.filter(({ name }) => /rendered-node|walk-|iptables-(e2e|functional)/.test(name))
+  test.skipIf(skipped)(`each line is printed as it was read${skipped ? ` (skipped: ${all})` : ''}`, () => {
+    const lines = listings.flatMap(({ text, family }) =>
+      text
+        .split('\n')
+        .filter((l) => /^-A \S+ /.test(l))
+        .map((line) => ({ line, family })),
+    )
+    const printed = lines.map(({ line, family }) => {
+      const { chain = '', rules: read } = parseRule(line, family)
+      return read.map((r) => formatRule(r, chain)).join('\n')
+    })
+    expect(lines.length).toBeGreaterThan(20)
+    expect(printed).toEqual(lines.map((l) => l.line.trimEnd()))
+  })
+})
