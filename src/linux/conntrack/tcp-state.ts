@@ -26,7 +26,11 @@ export interface TcpSide {
   end: number | undefined
   /** The highest acknowledgement sent. */
   maxAck: number | undefined
+  /** It has sent data that the other side has not acknowledged in full. */
+  unacknowledged: boolean
 }
+
+export const unseenSide = (): TcpSide => ({ end: undefined, maxAck: undefined, unacknowledged: false })
 
 export interface TcpTracking {
   original: TcpSide

@@ -44,7 +44,11 @@ export function judgeWindow(
     if (after(acknowledged, receiver.end)) return 'invalid'
     if (before(acknowledged, receiver.end - maxAckWindow)) return 'ignore'
   }
-  if (after(end, sender.end)) sender.end = end
+  if (after(end, sender.end)) {
+    sender.end = end
+    sender.unacknowledged = true
+  }
+  if (acknowledged === receiver.end) receiver.unacknowledged = false
   if (hasAck && (sender.maxAck === undefined || after(tcp.ack, sender.maxAck))) sender.maxAck = tcp.ack
   return 'accept'
 }

@@ -10,6 +10,7 @@ import {
   type TcpTracking,
   tcpSegmentOf,
   tcpStep,
+  unseenSide,
 } from './tcp-state.ts'
 import { judgeReset, judgeWindow, segmentEnd } from './tcp-window.ts'
 import { conntrackSetting, tcpTimeoutMs, timeoutMs } from './timeout.ts'
@@ -74,8 +75,8 @@ const segmentNames: Readonly<Record<TcpSegment, string>> = {
 }
 
 const untouched = (): TcpTracking => ({
-  original: { end: undefined, maxAck: undefined },
-  reply: { end: undefined, maxAck: undefined },
+  original: unseenSide(),
+  reply: unseenSide(),
   last: undefined,
   pickedUp: false,
   closing: false,
@@ -111,8 +112,8 @@ const answersIgnoredSyn = (t: TcpTracking, tcp: Tcp, segment: TcpSegment, direct
   segment === 'syn-ack' && t.last?.segment === 'syn' && t.last.direction !== direction && tcp.ack === t.last.end
 
 function resynchronise(t: TcpTracking, direction: Direction): void {
-  t[direction] = { end: undefined, maxAck: undefined }
-  t[direction === 'original' ? 'reply' : 'original'] = { end: t.last?.end, maxAck: undefined }
+  t[direction] = unseenSide()
+  t[direction === 'original' ? 'reply' : 'original'] = { ...unseenSide(), end: t.last?.end }
 }
 
 function settleState(t: TcpTracking, step: TcpState, segment: TcpSegment, direction: Direction): TcpState {
@@ -128,12 +129,14 @@ function advance(c: Connection, t: TcpTracking, tcp: Tcp, move: Move, env: Connt
   c.tcpState = after
   if (before !== after && after === 'FIN_WAIT') t.closing = true
   let timeout = tcpTimeoutMs(env.sysctl, segment === 'rst' ? 'CLOSE' : after)
+  const unacknowledged = timeoutMs(env.sysctl, 'tcp_timeout_unacknowledged')
+  if (t.original.unacknowledged || t.reply.unacknowledged) timeout = Math.min(timeout, unacknowledged)
   if (!c.seenReply) {
     // A RST as the only answer: there is no connection to remember.
     if (tcp.flags & tcpFlag.rst && c.confirmed) return { kind: 'destroy', why: 'refused: RST is the only answer' }
     // A repeated SYN does not keep the entry alive.
     if (segment === 'syn' && before === 'SYN_SENT' && c.confirmed) return tracked
-    if (after === 'ESTABLISHED') timeout = Math.min(timeout, timeoutMs(env.sysctl, 'tcp_timeout_unacknowledged'))
+    if (after === 'ESTABLISHED') timeout = Math.min(timeout, unacknowledged)
   } else if ((before === 'SYN_RECV' || before === 'ESTABLISHED') && after === 'ESTABLISHED') c.assured = true
   c.expires = env.now + timeout
   return tracked
