@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { connectionsOf } from '../../../src/linux/netfilter/netfilter.ts'
-import { rig, states, tcp } from '../netfilter/rig.ts'
+import { rig, tcp } from '../netfilter/rig.ts'
 
 /**
  * What Linux 6.18 made of raw segments sent through a forwarding namespace: the state of each (New, Established, Invalid)
