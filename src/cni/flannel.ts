@@ -2,7 +2,7 @@ import type { Pod } from '../kube/objects/pod.ts'
 import type { ClusterSettings } from '../kube/settings.ts'
 import type { ObjectReader } from '../kube/store.ts'
 import { type RenderedNode, renderNode } from './flannel/node.ts'
-import { type FlannelPlan, planFlannel, type Uplinks } from './flannel/plan.ts'
+import { type FlannelOptions, type FlannelPlan, planFlannel, type Uplinks } from './flannel/plan.ts'
 import { lazy } from './lazy.ts'
 import { pluginsVersionFor } from './plugins-version.ts'
 import { podRef, podsByNode } from './pod-addresses.ts'
@@ -15,8 +15,13 @@ import { podSockets } from './sockets.ts'
  * when it is first looked at. A node whose flanneld would not run has no entry, and its pods no network; `problems`
  * says why.
  */
-export function renderFlannel(objects: ObjectReader, settings: ClusterSettings, uplinks: Uplinks): CniResult {
-  const plan = planFlannel(objects, settings, uplinks)
+export function renderFlannel(
+  objects: ObjectReader,
+  settings: ClusterSettings,
+  uplinks: Uplinks,
+  options: FlannelOptions = {},
+): CniResult {
+  const plan = planFlannel(objects, settings, uplinks, options)
   const pods = lazy(() => podsByNode(objects))
   const socketsOf = lazy(() => podSockets(objects))
   const pluginsVersion = pluginsVersionFor(settings.kubeVersion)

@@ -353,3 +353,47 @@ test('a dual-stack pod has two addresses, two default routes, and both sysctls',
     'net.ipv6.conf.all.forwarding': '1',
   })
 })
+
+describe('the chain of plugins', () => {
+  const mapped = pod('a', 'node0', withPorts({ containerPort: 80, hostPort: 8080 }))
+  const portmap = { type: 'portmap', capabilities: { portMappings: true } }
+  const chain = (...more: readonly object[]) => render(manifest, delegate({ isDefaultGateway: true }, ...more), mapped)
+
+  test('maps hostPorts only where portmap is told of them', () => {
+    expect(nat(chain({ type: 'portmap' })).join()).not.toContain('HOSTPORT')
+    expect(nat(chain(portmap)).join()).toContain('HOSTPORT')
+    expect(chain({ ...portmap, backend: 'nftables' }).nodes.get('node0')?.nftables?.[0]).toContain(
+      'dnat to 10.244.0.2:80',
+    )
+  })
+
+  test('puts the conditions into the entry rule', () => {
+    const found = nat(chain({ ...portmap, conditionsV4: ['-d', '192.0.2.0/24'] }))
+    expect(found.find((l) => l.startsWith('-A CNI-HOSTPORT-DNAT'))).toContain('-d 192.0.2.0/24 -p tcp')
+  })
+
+  test.each([
+    [{ ...portmap, conditionsV4: ['--no-such', 'x'] }, /portmap conditions for ipv4/],
+    [{ ...portmap, markMasqBit: 40 }, /MasqMarkBit/],
+  ])('that refuses its configuration gives no pod a network: %j', (plugin, message) => {
+    const result = chain(plugin)
+    expect(result.pods).toEqual([])
+    expect(result.problems?.map((p) => p.message).join()).toMatch(message)
+  })
+
+  test('tells once, for all nodes, what is left out', () => {
+    const result = chain(portmap, { type: 'bandwidth' })
+    expect(result.problems?.map((p) => p.message)).toEqual(['the CNI plugin "bandwidth" is not modelled and left out'])
+    expect(result.pods).toHaveLength(1)
+    const refused = render(delegate({ type: 'ipvlan' }), pod('a', 'node0'), pod('b', 'node1'))
+    expect(refused.problems).toHaveLength(1)
+    expect(refused.problems?.[0]).not.toHaveProperty('node')
+  })
+})
+
+test('the overlay alone wires no pod', () => {
+  const result = renderFlannel(storeOf(...threeNodes, pod('a', 'node0')), settings, threeUplinks, { withoutPods: true })
+  expect(result.pods).toEqual([])
+  expect(result.nodes.get('node0')?.additions.links?.map((l) => l.name)).toEqual(['flannel.1'])
+  expect(nat(result).join()).toContain('FLANNEL-POSTRTG')
+})

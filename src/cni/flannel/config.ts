@@ -17,13 +17,19 @@ export interface FlannelConfig {
 
 const configMapName = 'kube-flannel-cfg'
 
-/** In any namespace: kube-flannel since v0.19.0, kube-system before, and wherever people put it. */
+/**
+ * In any namespace: kube-flannel since v0.19.0, kube-system before, and wherever people put it. Canal keeps net-conf.json in
+ * a ConfigMap of another name.
+ */
 export function flannelConfig(
   objects: ObjectReader,
   settings: ClusterSettings,
   manager: 'kube' | 'etcd',
 ): FlannelConfig {
-  const configMap = objects.list('ConfigMap').find((c) => c.metadata.name === configMapName)
+  const configMaps = objects.list('ConfigMap')
+  const configMap =
+    configMaps.find((c) => c.metadata.name === configMapName) ??
+    configMaps.find((c) => c.data?.['net-conf.json'] !== undefined)
   const netConf = configMap?.data?.['net-conf.json']
   const cniConf = configMap?.data?.['cni-conf.json']
   const parsed = netConf === undefined ? { conf: defaultNetConf(settings.podNetworks) } : parseNetConf(netConf, manager)
@@ -68,7 +74,7 @@ const problem = (configMap: ConfigMap | undefined, key: string, message: string)
   object: {
     kind: 'ConfigMap',
     ...(configMap?.metadata.namespace ? { namespace: configMap.metadata.namespace } : {}),
-    name: configMapName,
+    name: configMap?.metadata.name ?? configMapName,
   },
   field: `data["${key}"]`,
 })

@@ -126,7 +126,7 @@ export function subnetEnvOf({ conf, daemon, lease, backend }: NodePlan): SubnetE
 function renderPods(cni: CniConf | undefined, self: NodePlan, given: NodePods): PodNetworkResult {
   const env = subnetEnvOf(self)
   if (self.podNetwork === 'docker0') return renderDocker(env, self, given)
-  if (cni === undefined) return noPodNetwork([])
+  if (cni === undefined || self.podNetwork === 'none') return noPodNetwork([])
   const flannel = pluginOf(cni, 'flannel')
   const main = flannel
     ? delegateConf(flannelPluginInput(cni.name, undefined, flannel.options), env)

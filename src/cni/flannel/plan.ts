@@ -36,13 +36,24 @@ export interface NodePlan {
   readonly asPeer: Peer
   /** Of what is this node's own. */
   readonly origin: Origin
-  readonly podNetwork: 'cni' | 'docker0'
+  /** `none`: somebody else's pods, as in Canal. */
+  readonly podNetwork: 'cni' | 'docker0' | 'none'
 }
 
 /** One device, or several to choose from: the first is that of the default route. */
 export type Uplinks = ReadonlyMap<string, Uplink | readonly Uplink[]>
 
-export function planFlannel(objects: ObjectReader, settings: ClusterSettings, uplinks: Uplinks): FlannelPlan {
+export interface FlannelOptions {
+  /** Only flanneld's half: leases, backend and rules. */
+  readonly withoutPods?: boolean
+}
+
+export function planFlannel(
+  objects: ObjectReader,
+  settings: ClusterSettings,
+  uplinks: Uplinks,
+  options: FlannelOptions = {},
+): FlannelPlan {
   const daemons = daemonOn(objects)
   const nodes = objects.list('Node')
   const usesEtcd = nodes.some((node) => !daemons(node).args.kubeSubnetManager)
@@ -62,7 +73,8 @@ export function planFlannel(objects: ObjectReader, settings: ClusterSettings, up
       return []
     }
     const plan = nodePlan(objects, node, daemon, conf, uplink, acquired.lease, () => podIps(pods(), acquired.lease))
-    const podNetwork = containerNetwork(node) ?? (configMap && containerNetwork(configMap)) ?? 'cni'
+    const asked = containerNetwork(node) ?? (configMap && containerNetwork(configMap)) ?? 'cni'
+    const podNetwork = options.withoutPods ? 'none' : asked
     return plan ? [{ ...plan, podNetwork }] : []
   })
   return { cni, nodes: new Map(plans.map((p) => [p.node.metadata.name, p])), problems: found }
