@@ -516,6 +516,13 @@ describe('what is left open is told', () => {
       ['same-priority'],
     ],
     [
+      'two of different priorities',
+      cluster('b', `{tier: Admin, priority: 1, ${web}, ${deny()}}`) +
+        cluster('c', `{tier: Admin, priority: 2, ${web}, ingress: [{action: Accept, from: [{namespaces: {}}]}]}`),
+      fromX,
+      [],
+    ],
+    [
       'two that agree',
       cluster('b', `{tier: Admin, priority: 1, ${web}, ${deny()}}`) +
         cluster('c', `{tier: Admin, priority: 1, ${web}, ${deny()}}`),
