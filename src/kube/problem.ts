@@ -63,6 +63,12 @@ export interface ProblemArgs {
   readonly POD_CIDR_OUTSIDE: { readonly cidr: string; readonly networks: readonly string[] }
   /** One pod stands for all: `others` more are outside as well. */
   readonly POD_IP_OUTSIDE: { readonly ip: string; readonly networks: readonly string[]; readonly others: number }
+  /** The pod runs in a cluster of which nobody says what its pod network is. */
+  readonly POD_IP_OUTSIDE_DEFAULT: {
+    readonly ip: string
+    readonly networks: readonly string[]
+    readonly others: number
+  }
   readonly POD_IP_TAKEN: { readonly ip: string; readonly by: string; readonly at: Place | undefined }
   readonly NODE_IP_INSIDE: { readonly ip: string; readonly network: string; readonly of: 'pod' | 'service' }
   readonly CLUSTER_IP_OUTSIDE: { readonly ip: string; readonly networks: readonly string[] }
@@ -114,7 +120,7 @@ const warnings: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   'LEADING_ZEROS',
   'HOST_BITS',
   'POD_CIDR_OUTSIDE',
-  'POD_IP_OUTSIDE',
+  'POD_IP_OUTSIDE_DEFAULT',
   'POD_IP_TAKEN',
   'NODE_IP_INSIDE',
   'CLUSTER_IP_OUTSIDE_DEFAULT',
@@ -224,6 +230,7 @@ export function sentence(p: Problem): string {
     case 'POD_CIDR_OUTSIDE':
       return `${p.args.cidr} is outside the pod network ${p.args.networks.join(', ')}`
     case 'POD_IP_OUTSIDE':
+    case 'POD_IP_OUTSIDE_DEFAULT':
       return `${p.args.ip} is outside every pod network (${p.args.networks.join(', ')})${andOthers(p.args.others, 'pod')}; say which one the cluster uses with --pod-network, or leave the address out to have one assigned`
     case 'NODE_IP_INSIDE':
       return `${p.args.ip} lies in the ${p.args.of} network ${p.args.network}; traffic to this node may go astray`

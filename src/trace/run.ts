@@ -46,6 +46,7 @@ export function trace(cluster: Cluster, request: TraceRequest): Trace | EndProbl
       nodes: cluster.uplinks.size,
     },
     verdict: verdictOfAll(branches),
+    explored: request.backend === 'all' ? 'all' : 'one',
     branches,
     notes: [...resolved.notes, ...notes, ...explanations(cluster, branches)],
   }

@@ -13,7 +13,9 @@ export interface Trace {
   readonly model: Model
   /** Of all branches together. */
   readonly verdict: Verdict
-  /** At least one; those that were asked for. Probabilities of all branches add up to 1. */
+  /** One branch was drawn or pinned, or every branch was asked for: then their probabilities add up to 1. */
+  readonly explored: 'one' | 'all'
+  /** At least one. */
   readonly branches: readonly Branch[]
   readonly notes: readonly Note[]
 }

@@ -1,4 +1,5 @@
 import type { LinuxEvent } from '../linux/event.ts'
+import { type IpPacket, tcpFlag } from '../packet/packet.ts'
 import type { Branch, Hop, Trace } from '../trace/trace.ts'
 import { destination, natText, source } from './step.ts'
 import { placeName } from './text.ts'
@@ -32,7 +33,7 @@ function newsOf(event: LinuxEvent): string | undefined {
     case 'decapsulate':
       return `${event.form} taken off`
     case 'socket-receive':
-      return 'delivered'
+      return isReset(event.packet) ? 'gets RST' : 'delivered'
     case 'icmp-send':
       return event.suppressed === undefined ? `sends ${event.why}` : undefined
     case 'drop':
@@ -41,6 +42,8 @@ function newsOf(event: LinuxEvent): string | undefined {
       return undefined
   }
 }
+
+const isReset = ({ payload }: IpPacket): boolean => payload.kind === 'tcp' && (payload.flags & tcpFlag.rst) !== 0
 
 const verdictLine = ({ verdict }: Branch): string =>
   verdict.result === 'delivered' ? 'delivered' : `${verdict.result} ${verdict.reason ?? ''}: ${verdict.sentence}`

@@ -23,7 +23,7 @@ interface Style extends TextOptions {
 export function formatTrace(trace: Trace, options: TextOptions = plainText): string {
   const style: Style = { ...options, paint: paintFor(options.colour) }
   const body =
-    trace.branches.length === 1 ? trace.branches.flatMap((b) => branchLines(b, style)) : branchTable(trace, style)
+    trace.explored === 'one' ? trace.branches.flatMap((b) => branchLines(b, style)) : branchTable(trace, style)
   return [...headLines(trace, style), ...body, ...noteLines(trace, style), resultLine(trace), ''].join('\n')
 }
 
@@ -36,7 +36,7 @@ function headLines(trace: Trace, style: Style): readonly string[] {
     `${headline(trace.verdict, style)}  ${journey(trace, style)}`,
     ...causeLines(trace.verdict, style),
     `packet     ${formatPacket(packet)}  len ${packetLength(packet)} ttl ${packet.ttl}${chosen}`,
-    ...(branch && trace.branches.length === 1 ? choiceLines(branch, paint) : []),
+    ...(branch && trace.explored === 'one' ? choiceLines(branch, paint) : []),
     '',
   ]
 }

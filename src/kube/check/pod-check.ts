@@ -30,7 +30,9 @@ export function checkPods(checking: Checking): void {
   if (!first) return
   const others = new Set(outside.map((o) => o.pod)).size - 1
   const args = { ip: first.ip, networks: networks.map(formatPrefix), others }
-  report(checking, first.pod, first.path, 'POD_IP_OUTSIDE', args)
+  // A running pod proves that its cluster has the address: where nobody states the network, it is our guess that is wrong.
+  const isGuess = !checking.stated.podNetworks && outside.every((o) => o.pod.metadata.uid !== undefined)
+  report(checking, first.pod, first.path, isGuess ? 'POD_IP_OUTSIDE_DEFAULT' : 'POD_IP_OUTSIDE', args)
 }
 
 const hasEnded = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'

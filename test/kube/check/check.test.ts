@@ -74,10 +74,20 @@ describe('objects among each other', () => {
       ],
     },
     {
+      name: 'running pods of a cluster whose pod network nobody states',
+      documents: [
+        pod('a, uid: 1-2', 'status: {podIP: 192.168.7.7}'),
+        pod('b, uid: 1-3', 'status: {podIP: 192.168.7.8}'),
+      ],
+      says: [
+        'a.yaml:5: Pod default/a: status.podIP: warning: 192.168.7.7 is outside every pod network (10.244.0.0/16), and one other pod is too; say which one the cluster uses with --pod-network, or leave the address out to have one assigned',
+      ],
+    },
+    {
       name: 'pods outside every pod network',
       documents: [pod('a', 'status: {podIP: 192.168.7.7}'), pod('b', 'status: {podIP: 192.168.7.8}')],
       says: [
-        'a.yaml:5: Pod default/a: status.podIP: warning: 192.168.7.7 is outside every pod network (10.244.0.0/16), and one other pod is too; say which one the cluster uses with --pod-network, or leave the address out to have one assigned',
+        'a.yaml:5: Pod default/a: status.podIP: 192.168.7.7 is outside every pod network (10.244.0.0/16), and one other pod is too; say which one the cluster uses with --pod-network, or leave the address out to have one assigned',
       ],
     },
     {
