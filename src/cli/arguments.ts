@@ -43,6 +43,12 @@ export type Command =
       readonly table: string | undefined
       readonly family: 'ipv4' | 'ipv6' | undefined
     })
+  | (CommonArguments & {
+      readonly command: 'resolve'
+      readonly name: string
+      readonly from: string | undefined
+      readonly type: string | undefined
+    })
   | (CommonArguments & { readonly command: 'check'; readonly paths: readonly string[] })
 
 export type ParsedArguments =
@@ -119,6 +125,12 @@ function parser(): ReturnType<typeof yargs> {
         .option('table', { alias: 't', type: 'string', describe: 'only this table (iptables, routes)' })
         .option('family', { type: 'string', choices: ['ipv4', 'ipv6'] as const, describe: 'address family' }),
     )
+    .command('resolve <name>', 'what DNS answers, and every name tried on the way', (y) =>
+      y
+        .positional('name', { type: 'string', describe: 'as an application would write it', demandOption: true })
+        .option('from', { type: 'string', describe: 'pod/NAME[.NS], or a workload: whose resolver asks' })
+        .option('type', { type: 'string', describe: 'A, AAAA, SRV or CNAME (default: A and AAAA)' }),
+    )
     .command('check [paths..]', 'run the Expectations in files and directories', (y) =>
       y.positional('paths', { type: 'string', array: true, describe: 'manifests with Expectations', default: [] }),
     )
@@ -139,7 +151,7 @@ function parser(): ReturnType<typeof yargs> {
     .option('output', {
       alias: 'o',
       type: 'string',
-      describe: 'text, minimal, json, json-lines (trace); wide, yaml, json, name (get)',
+      describe: 'text, minimal, json, json-lines (trace); wide, yaml, json, name, env (get); text, json (resolve)',
     })
     .option('seed', { type: 'number', default: 1, describe: 'for everything that chance decides' })
     .option('pod-network', { type: 'string', describe: 'pod networks, comma-separated (default: from the objects)' })
@@ -253,6 +265,17 @@ function toCommand(args: Raw): ParsedArguments {
           netns: text(args.netns),
           table: text(args.table),
           family: args.family === 'ipv4' || args.family === 'ipv6' ? args.family : undefined,
+        },
+      }
+    case 'resolve':
+      return {
+        kind: 'command',
+        command: {
+          ...common,
+          command: 'resolve',
+          name: text(args.name) ?? '',
+          from: text(args.from),
+          type: text(args.type),
         },
       }
     case 'check':

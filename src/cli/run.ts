@@ -1,6 +1,7 @@
 import { type Command, parseArguments } from './arguments.ts'
 import { runCheck } from './command/check.ts'
 import { runGet } from './command/get.ts'
+import { runResolve } from './command/resolve.ts'
 import { runShow } from './command/show.ts'
 import { runTrace } from './command/trace.ts'
 import type { ExitCode, Io } from './io.ts'
@@ -45,6 +46,8 @@ function dispatch(command: Command, io: Io): ExitCode {
       return runGet(command, io)
     case 'show':
       return runShow(command, io)
+    case 'resolve':
+      return runResolve(command, io)
     case 'check':
       return runCheck(command, io)
   }

@@ -73,6 +73,9 @@ export function candidates(name: string, resolvConf: ResolvConf | undefined): re
   return [...new Set(dots >= resolvConf.ndots ? [absolute, ...searched] : [...searched, absolute])]
 }
 
+/** Whether the world may know the name. One without a dot is a slip in the name of a Service. */
+export const mayBeOutside = (name: string): boolean => normalName(name).includes('.')
+
 const maxAliases = 8
 
 /** One question to the pod's first nameserver, aliases followed as far as the cluster's DNS knows them. */

@@ -1,5 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts'
-import { type Resolution, resolve } from '../dns/resolve.ts'
+import { mayBeOutside, type Resolution, resolve } from '../dns/resolve.ts'
 import type { Pod } from '../kube/objects/pod.ts'
 import type { Ip } from '../net/ip.ts'
 import type { EndProblem } from './end.ts'
@@ -29,8 +29,7 @@ export function lookUpName(cluster: Cluster, name: string, from: Pod | undefined
       }
     }
     case 'external': {
-      // A name without a dot is nobody's outside: a slip in the name of a Service.
-      if (!name.replace(/\.$/, '').includes('.')) return unresolved(name, 'NXDOMAIN', found)
+      if (!mayBeOutside(name)) return unresolved(name, 'NXDOMAIN', found)
       return { addresses: underlay.hosts[0]?.addresses ?? [], name, service: undefined, outside: true }
     }
     case 'nodata':

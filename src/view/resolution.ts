@@ -1,7 +1,7 @@
 import { answerSentence, answerStatus } from '../dns/answer-sentence.ts'
 import type { DnsRecord } from '../dns/records.ts'
 import type { ResolvConf } from '../dns/resolv-conf.ts'
-import type { DnsAttempt, Resolution } from '../dns/resolve.ts'
+import { type DnsAttempt, mayBeOutside, type Resolution } from '../dns/resolve.ts'
 
 /** Whose question it was. */
 export interface Asked {
@@ -30,7 +30,9 @@ function headline({ outcome, source, answeredName }: Resolution, { name, by }: A
     case 'found':
       return `;; ${name}${whose}: ${source === 'dns' ? `answered as ${answeredName}.` : source === 'hosts' ? 'in the /etc/hosts of the pod' : 'an address'}`
     case 'external':
-      return `;; ${name}${whose}: an outer resolver answers for ${answeredName}.`
+      return mayBeOutside(answeredName ?? name)
+        ? `;; ${name}${whose}: an outer resolver answers for ${answeredName}.`
+        : `;; ${name}${whose}: not found; no resolver of the world knows a name without a dot`
     case 'nodata':
       return `;; ${name}${whose}: NODATA, ${answeredName}. has no such record`
     case 'nxdomain':

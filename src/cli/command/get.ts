@@ -1,6 +1,8 @@
+import { serviceEnv } from '../../controllers/service-env.ts'
 import { findResource, resourceNames } from '../../kube/kinds.ts'
 import { nearestNames } from '../../kube/nearest-names.ts'
 import type { KubeObject } from '../../kube/objects/meta.ts'
+import type { Pod } from '../../kube/objects/pod.ts'
 import type { ObjectReader } from '../../kube/store.ts'
 import { SelectorSyntaxError } from '../../kube/store.ts'
 import { stringifyYaml } from '../../kube/yaml.ts'
@@ -11,7 +13,7 @@ import { loadInput } from '../load.ts'
 
 type GetCommand = Extract<Command, { command: 'get' }>
 
-const formats = ['wide', 'yaml', 'json', 'name'] as const
+const formats = ['wide', 'yaml', 'json', 'name', 'env'] as const
 /** What kubectl means by `all`, as far as it is read here. */
 const allKinds = [
   'Pod',
@@ -35,11 +37,16 @@ export function runGet(args: GetCommand, io: Io): ExitCode {
     io.err(`kubehop: ${wanted.problem}\n`)
     return 2
   }
+  if (args.output === 'env' && wanted.kinds.some((k) => k.kind !== 'Pod')) {
+    io.err('kubehop: -o env: only pods have an environment\n')
+    return 2
+  }
   const loaded = loadInput(args.filename, args, io)
   if (!loaded) return 2
   try {
     return print(
       wanted.kinds.map((k) => select(loaded.store, k, args)),
+      loaded.store,
       args,
       io,
     )
@@ -106,7 +113,7 @@ function select(store: ObjectReader, wanted: Wanted, args: GetCommand): Selected
   return { ...wanted, objects, missing: wanted.names.filter((n) => !listed.some((o) => o.metadata.name === n)) }
 }
 
-function print(selected: readonly Selected[], args: GetCommand, io: Io): ExitCode {
+function print(selected: readonly Selected[], store: ObjectReader, args: GetCommand, io: Io): ExitCode {
   const objects = selected.flatMap((s) => s.objects)
   switch (args.output) {
     case 'json':
@@ -117,6 +124,9 @@ function print(selected: readonly Selected[], args: GetCommand, io: Io): ExitCod
       break
     case 'name':
       for (const o of objects) io.out(`${o.kind.toLowerCase()}/${o.metadata.name}\n`)
+      break
+    case 'env':
+      io.out(environments(selected, store))
       break
     default:
       io.out(tables(selected, args))
@@ -129,6 +139,21 @@ function print(selected: readonly Selected[], args: GetCommand, io: Io): ExitCod
   if (objects.length === 0 && selected.every((s) => s.missing.length === 0))
     io.err(`kubehop: nothing found${args.allNamespaces ? '' : ` in namespace "${args.namespace}"`}\n`)
   return selected.some((s) => s.missing.length > 0) ? 2 : 0
+}
+
+/** What `env` shows of Services in each pod; a comment names the pod where there are several. */
+function environments(selected: readonly Selected[], store: ObjectReader): string {
+  const pods = selected.flatMap((s) => s.objects as readonly Pod[])
+  const variables = (pod: Pod): string =>
+    serviceEnv(store, pod)
+      .map((v) => `${v.name}=${v.value}\n`)
+      .join('')
+  return pods
+    .map(
+      (p) =>
+        `${pods.length > 1 ? `# pod ${p.metadata.namespace ?? 'default'}/${p.metadata.name}\n` : ''}${variables(p)}`,
+    )
+    .join('\n')
 }
 
 function tables(selected: readonly Selected[], args: GetCommand): string {
