@@ -50,6 +50,8 @@ function validatorOf(kind: KnownKind | '', schema: () => JsonSchema): ValidateFu
     validateSchema: false,
     meta: false,
     addUsedSchema: false,
+    // Optimising the generated code costs as much as all the rest, and a schema is used on few objects.
+    code: { optimize: false },
   })
   const validate = ajv.compile(schema())
   compiled.set(kind, validate)
