@@ -1,10 +1,11 @@
 import type { Chance, Clock } from '../linux/chance.ts'
-import type { LinuxEvent } from '../linux/event.ts'
+import type { Emit } from '../linux/emit.ts'
 import type { Input, Output, SendRequest } from '../linux/kernel.ts'
 import { createNetns, type Netns } from '../linux/netns.ts'
 import { step } from '../linux/step.ts'
 import type { IpPacket } from '../packet/packet.ts'
 import type { Cabling, Machine, NetnsId } from './machine.ts'
+import type { ClusterEvent, Process, Reaction } from './process.ts'
 
 /**
  * One input to one namespace, and all that it did there until the packet left, ended or waited. Visits form a tree:
@@ -17,7 +18,7 @@ export interface Visit {
   readonly input: Input
   /** Virtual time in ms. */
   readonly at: number
-  readonly events: readonly LinuxEvent[]
+  readonly events: readonly ClusterEvent[]
   readonly outputs: readonly Output[]
 }
 
@@ -27,6 +28,8 @@ export interface WorldOptions {
   readonly everyRule?: boolean
   /** What a process does with a datagram that reaches its listening socket. */
   readonly serve?: (packet: IpPacket, owner: string) => SendRequest | undefined
+  /** Clients answer the SYN,ACK with the third packet of the handshake. */
+  readonly completeHandshake?: boolean
   /** Bound on visits: a bridge loop must end. */
   readonly limit?: number
 }
@@ -70,8 +73,8 @@ export class World {
     if (known) return known
     const machine = this.#network.machines.get(id)
     if (!machine) return undefined
-    const { chance, everyRule } = this.#options
-    const made = createNetns(machine.state(), { clock: this.#clock, chance, everyRule: everyRule ?? false })
+    const { chance, everyRule = false, completeHandshake = false } = this.#options
+    const made = createNetns(machine.state(), { clock: this.#clock, chance, everyRule, completeHandshake })
     this.#netnses.set(id, made)
     return made
   }
@@ -111,14 +114,23 @@ export class World {
   #visit({ netns: id, input, parent }: Pending): void {
     const netns = this.netns(id)
     if (!netns) return
-    const events: LinuxEvent[] = []
+    const events: ClusterEvent[] = []
     const outputs = step(netns, input, (event) => events.push(event))
     const visit: Visit = { id: this.visits.length, parent, netns: id, input, at: this.#now, events, outputs }
     this.visits.push(visit)
-    for (const output of outputs) this.#take(visit, output)
+    for (const output of outputs) this.#take(visit, output, (event) => events.push(event))
   }
 
-  #take(visit: Visit, output: Output): void {
+  #processes(netns: NetnsId): readonly Process[] {
+    return this.#network.machines.get(netns)?.processes ?? []
+  }
+
+  #react({ netns, id: parent }: Visit, { events, inputs }: Reaction, emit: Emit<ClusterEvent>): void {
+    for (const event of events) emit(event)
+    for (const input of inputs) this.#queue.push({ netns, input, parent })
+  }
+
+  #take(visit: Visit, output: Output, emit: Emit<ClusterEvent>): void {
     const { netns, id: parent } = visit
     switch (output.kind) {
       case 'transmit': {
@@ -132,6 +144,11 @@ export class World {
         return
       }
       case 'deliver': {
+        const process = this.#processes(netns).find((p) => p.owner === output.owner)
+        if (process) {
+          this.#react(visit, process.datagramReceived(output.packet), emit)
+          return
+        }
         const answer = output.listening ? this.#options.serve?.(output.packet, output.owner) : undefined
         if (answer) this.#queue.push({ netns, input: { kind: 'send', request: answer }, parent })
         return
@@ -144,7 +161,11 @@ export class World {
           due: this.#now + output.after,
         })
         return
-      case 'tun':
+      case 'tun': {
+        const process = this.#processes(netns).find((p) => p.devices.includes(output.device))
+        if (process) this.#react(visit, process.packetRead(output.device, output.packet), emit)
+        return
+      }
       case 'error':
         return
     }

@@ -2,7 +2,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { type Network, type Visit, World } from '../cluster/loop.ts'
 import { explainNoEndpoints } from '../controllers/no-endpoints.ts'
 import { noEndpointsSentence } from '../controllers/no-endpoints-sentence.ts'
-import type { LinuxEvent } from '../linux/event.ts'
+import type { ClusterEvent } from '../cluster/process.ts'
 import type { SendRequest } from '../linux/kernel.ts'
 import type { Ip } from '../net/ip.ts'
 import { formatSocketAddress, type Protocol } from '../net/port.ts'
@@ -20,6 +20,7 @@ import {
   seededRandom,
 } from './lots.ts'
 import { clientOwner, type Ending, endingOf, pathTo } from './path.ts'
+import { passageNotes } from './passages.ts'
 import { type ResolvedRequest, resolveRequest, type TraceRequest } from './request.ts'
 import { tellStory } from './story.ts'
 import type { Branch, Choice, Cost, Note, Question, Reached, Session, Trace, Verdict } from './trace.ts'
@@ -48,7 +49,7 @@ export function trace(cluster: Cluster, request: TraceRequest): Trace | EndProbl
     verdict: verdictOfAll(branches),
     explored: request.backend === 'all' ? 'all' : 'one',
     branches,
-    notes: [...resolved.notes, ...notes, ...explanations(cluster, branches)],
+    notes: [...resolved.notes, ...notes, ...explanations(cluster, branches), ...passageNotes(branches)],
   }
 }
 
@@ -178,7 +179,7 @@ const emptyVisit = (resolved: ResolvedRequest): Visit => ({
 })
 
 /** What a server does with a datagram: it answers from the address that was asked, with as many bytes. */
-function serve(packet: IpPacket, owner: string): SendRequest | undefined {
+export function serve(packet: IpPacket, owner: string): SendRequest | undefined {
   const { payload } = packet
   if (payload.kind !== 'udp') return undefined
   return {
@@ -196,7 +197,8 @@ function serve(packet: IpPacket, owner: string): SendRequest | undefined {
 const ephemeralPort = (request: TraceRequest): number =>
   32768 + Math.floor(seededRandom(request.seed ^ 0x5eed)() * 28232)
 
-function sendRequest(resolved: ResolvedRequest, request: TraceRequest): SendRequest {
+/** What the client's process asks its kernel to send. */
+export function sendRequest(resolved: ResolvedRequest, request: TraceRequest): SendRequest {
   return {
     src: undefined,
     dst: resolved.dst,
@@ -267,7 +269,7 @@ const choiceOf = (lot: Lot): Choice => ({
 })
 
 interface VisitEvent {
-  readonly event: LinuxEvent
+  readonly event: ClusterEvent
   readonly visit: Visit
 }
 
@@ -276,7 +278,7 @@ function reachedOf(events: readonly VisitEvent[], { machines }: Network): Reache
   for (const { event, visit } of events) {
     const machine = machines.get(visit.netns)
     if (!machine) continue
-    const arrived = event.kind === 'socket-receive' && event.owner !== clientOwner ? event : undefined
+    const arrived = event.kind === 'socket-receive' && event.owner !== clientOwner && !isTunnel(event.packet) ? event : undefined
     if (!arrived) continue
     const ports = portsOf(arrived.packet)
     return {
@@ -292,6 +294,9 @@ function reachedOf(events: readonly VisitEvent[], { machines }: Network): Reache
   }
   return undefined
 }
+
+/** A datagram for a process that carries packets is not the request. */
+const isTunnel = ({ payload }: IpPacket): boolean => payload.kind === 'udp' && payload.tunnelled !== undefined
 
 export function portsOf({ payload }: IpPacket): { readonly src: number; readonly dst: number } | undefined {
   return payload.kind === 'tcp' || payload.kind === 'udp' || payload.kind === 'sctp'
@@ -312,7 +317,7 @@ function sessionsOf(events: readonly VisitEvent[]): readonly Session[] {
   })
 }
 
-function costOf(events: readonly LinuxEvent[]): Cost {
+function costOf(events: readonly ClusterEvent[]): Cost {
   let rulesExamined = 0
   let lookups = 0
   for (const event of events) {

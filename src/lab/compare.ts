@@ -1,0 +1,78 @@
+import type { Lines, Observation } from './observation.ts'
+
+/** The first thing in which a prediction and the kernel differ. */
+export interface Difference {
+  /** `outcome`, `served`, `devices of node-a`, ... */
+  readonly what: string
+  readonly predicted: readonly string[]
+  readonly observed: readonly string[]
+  /** Index of the first line that differs. */
+  readonly at: number
+}
+
+/** What cannot be compared is left out by name. */
+export type Part = 'devices' | 'chains' | 'connections'
+
+/** In the order of what a person wants to know first: what came of it, who was reached, by which way, by which rules. */
+export function compare(
+  predicted: Observation,
+  observed: Observation,
+  leftOut: ReadonlySet<Part> = new Set(),
+): Difference | undefined {
+  const part = (name: Part, what: string): Difference | undefined =>
+    leftOut.has(name) ? undefined : linesDiffer(what, predicted[name], observed[name])
+  return (
+    differ('outcome', [predicted.outcome], [observed.outcome]) ??
+    differ('process reached', predicted.served, observed.served) ??
+    part('devices', 'packets at devices of') ??
+    part('chains', 'chains and rules of') ??
+    part('connections', 'connections of')
+  )
+}
+
+function linesDiffer(what: string, predicted: Lines, observed: Lines): Difference | undefined {
+  for (const id of new Set([...predicted.keys(), ...observed.keys()])) {
+    const difference = differ(`${what} ${id}`, predicted.get(id) ?? [], observed.get(id) ?? [])
+    if (difference) return difference
+  }
+  return undefined
+}
+
+function differ(what: string, predicted: readonly string[], observed: readonly string[]): Difference | undefined {
+  const length = Math.max(predicted.length, observed.length)
+  for (let at = 0; at < length; at++) if (predicted[at] !== observed[at]) return { what, predicted, observed, at }
+  return undefined
+}
+
+/** The first line that differs, with two before it, side by side: one above the other, as lines are long. */
+export function formatDifference({ what, predicted, observed, at }: Difference): string {
+  const before = predicted.slice(Math.max(0, at - 2), at).map((l) => `      both     ${l}`)
+  return [
+    `    differs: ${what}, line ${at + 1}`,
+    ...before,
+    `      kubehop  ${predicted[at] ?? '(nothing)'}`,
+    `      kernel   ${observed[at] ?? '(nothing)'}`,
+  ].join('\n')
+}
+
+export interface Compared {
+  /** Undefined: the kernel took a way that was predicted. */
+  readonly difference: Difference | undefined
+  /** The prediction that fits, or fits best. */
+  readonly index: number
+}
+
+/** Chance may have led the kernel along any branch: it agrees when it is equal to one of them. */
+export function compareBranches(
+  predicted: readonly Observation[],
+  observed: Observation,
+  leftOut: ReadonlySet<Part>,
+): Compared {
+  const all = predicted.map((p, index) => ({ index, difference: compare(p, observed, leftOut) }))
+  const rank = ({ difference }: Compared): number => (difference ? progress(difference) : Number.POSITIVE_INFINITY)
+  return all.reduce((best, c) => (rank(c) > rank(best) ? c : best), all[0] ?? { index: -1, difference: undefined })
+}
+
+const parts = ['outcome', 'process', 'packets', 'chains', 'connections']
+/** How far both went together. */
+const progress = ({ what, at }: Difference): number => parts.indexOf(what.split(' ')[0] ?? '') * 1000 + at

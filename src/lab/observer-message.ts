@@ -1,0 +1,116 @@
+/** What is said to the observer, and what it answers: one JSON line each. */
+export type ObserverMessage =
+  | { readonly do: 'hello' }
+  | { readonly do: 'build'; readonly script: string }
+  | { readonly do: 'observe'; readonly spaces: Readonly<Record<string, SpaceWatch>> }
+  | { readonly do: 'restore'; readonly netns: string; readonly family: 'ipv4' | 'ipv6'; readonly rules: string }
+  | ProbeMessage
+
+export interface SpaceWatch {
+  /** Families of nft (`ip`, `ip6`) whose rules are traced; none where there are no rules. */
+  readonly trace: readonly ('ip' | 'ip6')[]
+  readonly listen: readonly (readonly [protocol: string, address: string | null, port: number])[]
+}
+
+export interface ProbeMessage {
+  readonly do: 'probe'
+  readonly netns: string
+  readonly protocol: 'tcp' | 'udp' | 'icmp'
+  readonly dst: string
+  readonly srcPort: number
+  readonly dstPort: number
+  readonly ttl: number
+  readonly df: boolean
+  /** Bytes of payload. */
+  readonly size: number
+  /** Seconds without any packet after which the probe is over: once the outcome is known, and while it is not. */
+  readonly settled: number
+  readonly quiet: number
+  readonly limit: number
+}
+
+export interface Hello {
+  readonly missing: readonly string[]
+  readonly kernel: string
+  readonly iptables: string
+  /** Kinds of device that this kernel cannot make. */
+  readonly kinds: readonly string[]
+}
+
+export interface Done {
+  readonly ok: boolean
+  readonly error: string
+}
+
+export interface ObserveReply {
+  readonly problems: Readonly<Record<string, readonly string[]>>
+}
+
+export interface Failed {
+  readonly failed: string
+}
+
+export interface ProbeReply {
+  readonly protocol?: string
+  readonly result: {
+    readonly sent?: string
+    readonly answer?: number
+    readonly error?: string
+    readonly icmp?: {
+      readonly errno: string
+      readonly type: number
+      readonly code: number
+      readonly info: number
+      readonly from: string | null
+    }
+  }
+  readonly served: readonly {
+    readonly netns: string
+    readonly local: string
+    readonly localPort: number
+    readonly peer: string
+    readonly peerPort: number
+  }[]
+  readonly packets: readonly {
+    readonly at: number
+    readonly netns: string
+    readonly device: string
+    /** PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST, PACKET_OUTGOING. */
+    readonly type: number
+    readonly hardware: number
+    readonly bytes: string
+  }[]
+  readonly trace: readonly TraceMessage[]
+  readonly connections: Readonly<Record<string, readonly ConnectionMessage[]>>
+}
+
+export interface TraceMessage {
+  readonly netns: string
+  readonly lost?: boolean
+  readonly family?: string
+  readonly table?: string
+  readonly chain?: string
+  readonly kind?: 'policy' | 'return' | 'rule' | 'other'
+  readonly verdict?: string
+  readonly policy?: string
+  readonly id?: string
+  readonly index?: number
+  readonly network?: string
+  readonly transport?: string
+  readonly in?: string | null
+  readonly out?: string | null
+}
+
+export interface ConnectionMessage {
+  readonly original: TupleMessage
+  readonly reply: TupleMessage
+  readonly unreplied: boolean
+}
+
+export interface TupleMessage {
+  readonly src: string
+  readonly dst: string
+  readonly srcPort: number
+  readonly dstPort: number
+  readonly protocol: number
+}

@@ -1,0 +1,190 @@
+import type { NetnsState } from '../artefact/netns.ts'
+import type { Network } from '../cluster/loop.ts'
+import type { Machine, NetnsId } from '../cluster/machine.ts'
+import { type Compared, compareBranches, type Part } from './compare.ts'
+import { portsOfNetwork, portText } from './known-ports.ts'
+import type { Observation } from './observation.ts'
+import { observationOf } from './observe.ts'
+import type { Done, Hello, ObserveReply, ObserverMessage, ProbeMessage, ProbeReply } from './observer-message.ts'
+import { isFailed, type Observer, startObserver } from './observer-process.ts'
+import type { PortText } from './packet-line.ts'
+import { type LabPlan, planLab } from './plan.ts'
+import { type Prediction, predict } from './predict.ts'
+import type { Probe } from './probe.ts'
+import { buildScript } from './script.ts'
+
+/** Why the lab cannot run here; for a person. */
+export interface LabProblem {
+  readonly problem: string
+}
+export const isLabProblem = (x: object): x is LabProblem => 'problem' in x
+
+export type Outcome =
+  | { readonly kind: 'agrees'; readonly observed: Observation; readonly branch: number; readonly branches: number }
+  | {
+      readonly kind: 'differs'
+      readonly compared: Compared
+      readonly predicted: Observation
+      readonly observed: Observation
+    }
+  /** Something that this kernel, or the lab, lacks; never counted as agreement. */
+  | { readonly kind: 'not comparable'; readonly why: string }
+
+/** A cluster that stands as network namespaces, until it is closed. */
+export interface LabSession {
+  readonly kernel: string
+  /** What is not there as the artefacts say, by namespace. */
+  readonly lacking: ReadonlyMap<NetnsId, readonly string[]>
+  probe(probe: Probe): Promise<Outcome>
+  close(): Promise<void>
+}
+
+export async function openLab(network: Network, run: string): Promise<LabSession | LabProblem> {
+  const observer = startObserver()
+  const opened = await build(observer, network, run)
+  if (isLabProblem(opened)) await observer.close()
+  return opened
+}
+
+async function build(observer: Observer, network: Network, run: string): Promise<LabSession | LabProblem> {
+  const hello = await observer.ask<Hello>({ do: 'hello' })
+  if (isFailed(hello)) return { problem: cannotRun(hello.failed) }
+  if (hello.missing.length > 0) return { problem: `needs ${hello.missing.join(', ')}, which this machine lacks` }
+  const lacking = new Map<NetnsId, string[]>()
+  const plan = planLab(network, run, (machine) => buildable(machine, hello, lacking))
+  const built = await observer.ask<Done>({ do: 'build', script: buildScript(plan, { retransMs: 100 }) })
+  if (isFailed(built)) return { problem: built.failed }
+  if (!built.ok) return { problem: `the kernel does not take the cluster: ${built.error}` }
+  const watched = await observer.ask<ObserveReply>({ do: 'observe', spaces: watches(plan) })
+  if (isFailed(watched)) return { problem: watched.failed }
+  const idOf = new Map(plan.spaces.map((s) => [s.name, s.machine.id]))
+  for (const [name, problems] of Object.entries(watched.problems)) {
+    const id = idOf.get(name)
+    if (id !== undefined) lacking.set(id, [...(lacking.get(id) ?? []), ...problems])
+  }
+  const known = portsOfNetwork(network)
+  return {
+    kernel: hello.kernel,
+    lacking,
+    probe: (probe) => probeOnce({ observer, network, plan, known, lacking }, probe),
+    close: () => observer.close(),
+  }
+}
+
+function cannotRun(why: string): string {
+  if (process.platform !== 'linux') return `needs Linux; this is ${process.platform}`
+  if (/unshare failed|Operation not permitted|No space left/i.test(why))
+    return `this machine does not let a user make namespaces (${why.split('\n')[0]})`
+  return why
+}
+
+/** Without the devices that this kernel cannot make, which are noted. */
+function buildable(machine: Machine, hello: Hello, lacking: Map<NetnsId, string[]>): NetnsState {
+  const state = machine.state()
+  const missing = state.links.filter((l) => hello.kinds.includes(l.kind.kind) || l.kind.kind === 'tun')
+  if (state.conntrack.length > 0) lacking.set(machine.id, ['connections that are there before the first packet'])
+  if (missing.length === 0) return state
+  const notes = missing.map((l) => `${l.name} (a device of kind ${l.kind.kind})`)
+  lacking.set(machine.id, [...(lacking.get(machine.id) ?? []), ...notes])
+  const gone = new Set<string>(missing.map((l) => l.name))
+  const kept = <T extends { readonly dev?: string }>(all: readonly T[]): readonly T[] =>
+    all.filter((x) => !gone.has(x.dev ?? ''))
+  return {
+    ...state,
+    links: state.links.filter((l) => !gone.has(l.name)),
+    addresses: kept(state.addresses),
+    routes: kept(state.routes),
+    neighbours: kept(state.neighbours),
+    fdb: kept(state.fdb),
+  }
+}
+
+/** Rules are traced where there are any; what listens in the artefacts listens in the lab. */
+const watches = (plan: LabPlan): Extract<ObserverMessage, { do: 'observe' }>['spaces'] =>
+  Object.fromEntries(
+    plan.spaces.map(({ name, state }) => [
+      name,
+      {
+        trace: [
+          ...(state.iptables.ipv4.tables.length > 0 ? (['ip'] as const) : []),
+          ...(plan.ipv6 && state.iptables.ipv6.tables.length > 0 ? (['ip6'] as const) : []),
+        ],
+        listen: state.sockets.map((s) => [s.protocol, s.address ?? null, s.port] as const),
+      },
+    ]),
+  )
+
+interface Running {
+  readonly observer: Observer
+  readonly network: Network
+  readonly plan: LabPlan
+  readonly known: ReadonlySet<number>
+  readonly lacking: ReadonlyMap<NetnsId, readonly string[]>
+}
+
+async function probeOnce(running: Running, probe: Probe): Promise<Outcome> {
+  const { observer, network, plan, known, lacking } = running
+  const port = portText(known, probe.request)
+  const predictions = predict(network, probe, port)
+  const why = notComparable(predictions, probe, lacking)
+  if (why !== undefined) return { kind: 'not comparable', why }
+  const message = probeMessage(probe, plan, predictions)
+  const reply = await observer.ask<ProbeReply>(message)
+  if (isFailed(reply)) return { kind: 'not comparable', why: reply.failed }
+  return judge(running, predictions, { ...reply, protocol: message.protocol }, port)
+}
+
+function judge({ plan }: Running, predictions: readonly Prediction[], reply: ProbeReply, port: PortText): Outcome {
+  const ids = new Map(plan.spaces.map((s) => [s.name, s.machine.id]))
+  const traced = new Set(plan.spaces.filter((s) => tablesOf(s.state) > 0).map((s) => s.machine.id))
+  const observed = observationOf(reply, (name) => ids.get(name) ?? (name as NetnsId), port)
+  const predicted = predictions.map((p) => ({
+    ...p.observation,
+    connections: new Map([...p.observation.connections].filter(([id]) => traced.has(id))),
+  }))
+  const leftOut = new Set<Part>(reply.trace.some((t) => t.lost) ? ['chains'] : [])
+  const compared = compareBranches(predicted, observed, leftOut)
+  if (!compared.difference) return { kind: 'agrees', observed, branch: compared.index, branches: predicted.length }
+  const nearest = predicted[compared.index] ?? observed
+  return { kind: 'differs', compared, predicted: nearest, observed }
+}
+
+const tablesOf = (s: NetnsState): number => s.iptables.ipv4.tables.length + s.iptables.ipv6.tables.length
+
+function notComparable(
+  predictions: readonly Prediction[],
+  probe: Probe,
+  lacking: ReadonlyMap<NetnsId, readonly string[]>,
+): string | undefined {
+  if (probe.request.payload.kind === 'sctp') return 'SCTP'
+  if (predictions.some((p) => p.overrun)) return 'a loop of frames that never ends'
+  const visited = new Set(predictions.flatMap((p) => p.visits.map((v) => v.netns)))
+  for (const [netns, what] of lacking) if (visited.has(netns)) return `${netns}: ${what.join(', ')}`
+  const events = predictions.flatMap((p) => p.visits.flatMap((v) => v.events))
+  return events.some((e) => e.kind === 'drop' && e.reason === 'unsupported-rule')
+    ? 'a rule that is not modelled'
+    : undefined
+}
+
+function probeMessage(probe: Probe, plan: LabPlan, predictions: readonly Prediction[]): ProbeMessage {
+  const { dst, ttl, df, payload } = probe.request
+  const netns = plan.spaces.find((s) => s.machine.id === probe.netns)?.name ?? ''
+  const slow = predictions.some((p) => p.took > 0)
+  const common = {
+    do: 'probe',
+    netns,
+    dst,
+    ttl,
+    df,
+    settled: 0.012,
+    quiet: slow ? 0.4 : 0.08,
+    limit: slow ? 2.5 : 0.8,
+  } as const
+  if (payload.kind === 'icmp' && payload.message.kind === 'echo-request')
+    return { ...common, protocol: 'icmp', srcPort: payload.message.id, dstPort: 0, size: payload.message.data }
+  if (payload.kind === 'tcp' || payload.kind === 'udp') {
+    const { kind: protocol, srcPort, dstPort, data: size } = payload
+    return { ...common, protocol, srcPort, dstPort, size }
+  }
+  throw new Error(`a probe cannot be ${payload.kind}`)
+}
