@@ -1,3 +1,4 @@
+import type { CalicoKind } from './objects/calico.ts'
 import type { KnownKind } from './objects/kinds.ts'
 import type { KubeObject } from './objects/meta.ts'
 
@@ -60,6 +61,10 @@ const calicoGroups = ['crd.projectcalico.org', 'projectcalico.org']
 
 const calicoResources = calicoGroups.flatMap((group) => [
   resource('IPPool', group, 'ippools', 'ippool', false),
+  resource('IPAMBlock', group, 'ipamblocks', '', false),
+  resource('BlockAffinity', group, 'blockaffinities', '', false),
+  resource('IPAMConfig', group, 'ipamconfigs', '', false),
+  resource('IPReservation', group, 'ipreservations', '', false),
   resource('BGPConfiguration', group, 'bgpconfigurations', 'bgpconfig', false),
   resource('BGPPeer', group, 'bgppeers', 'bgppeer', false),
   resource('BGPFilter', group, 'bgpfilters', '', false),
@@ -71,6 +76,13 @@ const calicoResources = calicoGroups.flatMap((group) => [
   resource('NetworkPolicy', group, 'networkpolicies', 'cnp', true),
   resource('NetworkSet', group, 'networksets', 'netsets', true),
 ])
+
+const calicoKinds: ReadonlySet<string> = new Set(calicoResources.map((r) => r.kind))
+
+/** The kind under which one of Calico's objects is read, in either of its groups. */
+export function calicoKindOf(apiVersion: string, kind: string): CalicoKind | undefined {
+  return calicoGroups.includes(groupOf(apiVersion)) && calicoKinds.has(kind) ? (kind as CalicoKind) : undefined
+}
 
 /** Kinds that are kept unread, but whose scope and short names people expect `get` to know. */
 const otherResources: readonly ResourceType[] = [

@@ -3,13 +3,13 @@ import { withDefaults } from './defaults.ts'
 import { documentSource, SourceText, type Stretch } from './document-source.ts'
 import { type ReadDocument, readDocuments } from './documents.ts'
 import type { FieldPath } from './field-path.ts'
-import { groupOf, isNamespaced, knownResources, resourceKey, resourceOf } from './kinds.ts'
+import { calicoKindOf, groupOf, isNamespaced, knownResources, resourceKey, resourceOf } from './kinds.ts'
 import { nearestName } from './names.ts'
 import type { KnownKind } from './objects/kinds.ts'
 import type { KubeObject, ObjectRef } from './objects/meta.ts'
 import { dropNulls, maxDepth, maxExpanded } from './plain-value.ts'
 import { type Problem, type ProblemArgs, type ProblemCode, problem } from './problem.ts'
-import { schemaProblems } from './schema-problems.ts'
+import { calicoProblems, schemaProblems } from './schema-problems.ts'
 import type { Source } from './source.ts'
 import { kindsOfGroup, modernised, readAs } from './versions.ts'
 
@@ -242,10 +242,13 @@ function keepUnread(value: Fields, header: Header, source: Source, reading: Read
   if (nearest !== undefined && resourceOf(header.apiVersion, header.kind) === undefined) {
     report('UNKNOWN_KIND', ['kind'], { found: header.kind, nearest })
   }
-  const faults = schemaProblems('', value, source, refOf(value))
+  const calico = calicoKindOf(header.apiVersion, header.kind)
+  const faults = calico
+    ? calicoProblems(calico, value, source, refOf(value))
+    : schemaProblems('', value, source, refOf(value))
   reading.problems.push(...faults)
   const key = resourceKey(header)
-  reading.ignored.set(key, (reading.ignored.get(key) ?? 0) + 1)
+  if (!calico) reading.ignored.set(key, (reading.ignored.get(key) ?? 0) + 1)
   if (faults.length > 0) return
   const metadata = { name: '', ...(isFields(value.metadata) ? value.metadata : {}) }
   const placed = isNamespaced(header.apiVersion, header.kind) ? { namespace: reading.namespace, ...metadata } : metadata

@@ -1,8 +1,9 @@
 import { nearestName } from './names.ts'
+import type { CalicoKind } from './objects/calico.ts'
 import type { KnownKind } from './objects/kinds.ts'
 import type { ObjectRef } from './objects/meta.ts'
 import { type Problem, problem, type Subject } from './problem.ts'
-import { metadataFaults, type SchemaFault, schemaFaults } from './schema/validate.ts'
+import { calicoFaults, metadataFaults, type SchemaFault, schemaFaults } from './schema/validate.ts'
 import type { Source } from './source.ts'
 
 /** What an object's schema has against it; of one whose kind is not read (`''`), its metadata alone. */
@@ -12,7 +13,18 @@ export function schemaProblems(
   source: Source,
   ref: ObjectRef | undefined,
 ): readonly Problem[] {
-  const faults = kind === '' ? metadataFaults(object) : schemaFaults(kind, object)
+  return inWords(kind === '' ? metadataFaults(object) : schemaFaults(kind, object), source, ref)
+}
+
+/** What the schema of one of Calico's kinds has against an object. */
+export const calicoProblems = (
+  kind: CalicoKind,
+  object: Readonly<Record<string, unknown>>,
+  source: Source,
+  ref: ObjectRef | undefined,
+): readonly Problem[] => inWords(calicoFaults(kind, object), source, ref)
+
+function inWords(faults: readonly SchemaFault[], source: Source, ref: ObjectRef | undefined): readonly Problem[] {
   return faults.map((fault) => {
     // A missing field stands nowhere: its parent is shown.
     const at = { file: source.file, line: source.lineOf(placeIn(fault)) }

@@ -291,10 +291,21 @@ describe('an object of another version or kind', () => {
   })
 
   test('that is not read is kept and counted', () => {
-    const { objects, problems, ignored } = read('crd.projectcalico.org/v1', 'IPPool', 'spec:\n  cidr: 10.0.0.0/8\n')
+    const { objects, problems, ignored } = read('cilium.io/v2', 'CiliumNode', 'spec:\n  ipam: {}\n')
     expect(problems).toEqual([])
-    expect([...ignored]).toEqual([['IPPool.crd.projectcalico.org', 1]])
-    expect(objects[0]?.object).toMatchObject({ spec: { cidr: '10.0.0.0/8' } })
+    expect([...ignored]).toEqual([['CiliumNode.cilium.io', 1]])
+    expect(objects[0]?.object).toMatchObject({ spec: { ipam: {} } })
+  })
+
+  test('of Calico is read in either of its groups', () => {
+    for (const version of ['crd.projectcalico.org/v1', 'projectcalico.org/v3']) {
+      const good = read(version, 'IPPool', 'spec:\n  cidr: 10.0.0.0/8\n')
+      expect([good.problems, good.ignored.size]).toEqual([[], 0])
+      const bad = read(version, 'IPPool', 'spec:\n  cidr: 10.0.0.0/8\n  ipipMode: Sometimes\n')
+      expect(bad.problems.map(formatProblem)).toEqual([
+        'a.yaml:7: IPPool a: spec.ipipMode: expected Never, Always or CrossSubnet, found "Sometimes"',
+      ])
+    }
   })
 
   test('gets a name where it has only the beginning of one', () => {

@@ -12,6 +12,7 @@ export interface PodSpec {
   readonly affinity?: { readonly nodeAffinity?: NodeAffinity }
   readonly tolerations?: readonly Toleration[]
   readonly hostNetwork?: boolean
+  readonly serviceAccountName?: string
   readonly hostname?: string
   readonly subdomain?: string
   readonly dnsPolicy?: string
@@ -34,10 +35,16 @@ export interface Container {
   readonly image?: string
   readonly command?: readonly string[]
   readonly args?: readonly string[]
-  readonly env?: readonly { readonly name: string; readonly value?: string }[]
+  readonly env?: readonly EnvVar[]
   readonly ports?: readonly ContainerPort[]
   /** `Always` on an init container makes it a sidecar, whose ports count. */
   readonly restartPolicy?: string
+}
+
+export interface EnvVar {
+  readonly name: string
+  readonly value?: string
+  readonly valueFrom?: { readonly configMapKeyRef?: { readonly name?: string; readonly key?: string } }
 }
 
 export interface ContainerPort {

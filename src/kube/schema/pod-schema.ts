@@ -32,7 +32,12 @@ const container = fields(
     image: text,
     command: texts,
     args: texts,
-    env: listOf(fields({ name: text, value: text }, 'name')),
+    env: listOf(
+      fields(
+        { name: text, value: text, valueFrom: fields({ configMapKeyRef: fields({ name: text, key: text }) }) },
+        'name',
+      ),
+    ),
     ports: listOf(containerPort),
     restartPolicy: text,
   },

@@ -1,6 +1,8 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import type { FieldPath } from '../field-path.ts'
+import type { CalicoKind } from '../objects/calico.ts'
 import type { KnownKind } from '../objects/kinds.ts'
+import { calicoSchemas } from './calico-schema.ts'
 import { fields, type JsonSchema } from './json-schema.ts'
 import { kindSchemas } from './kind-schemas.ts'
 import { metadata } from './meta-schema.ts'
@@ -21,13 +23,21 @@ export type SchemaFault = {
     }
 )
 
-const compiled = new Map<KnownKind | '', ValidateFunction>()
+const compiled = new Map<string, ValidateFunction>()
 let ajv: Ajv | undefined
 
 /** Every fault of an object, in the order of the schema. Compiles the schema of a kind when it is first met. */
 export function schemaFaults(kind: KnownKind, object: unknown): readonly SchemaFault[] {
   return faultsOf(
     validatorOf(kind, () => kindSchemas[kind]),
+    object,
+  )
+}
+
+/** Every fault of one of Calico's objects, whose kinds may share their name with those of Kubernetes. */
+export function calicoFaults(kind: CalicoKind, object: unknown): readonly SchemaFault[] {
+  return faultsOf(
+    validatorOf(`calico ${kind}`, () => calicoSchemas[kind]),
     object,
   )
 }
@@ -40,7 +50,7 @@ export function metadataFaults(object: unknown): readonly SchemaFault[] {
   )
 }
 
-function validatorOf(kind: KnownKind | '', schema: () => JsonSchema): ValidateFunction {
+function validatorOf(kind: string, schema: () => JsonSchema): ValidateFunction {
   const found = compiled.get(kind)
   if (found) return found
   ajv ??= new Ajv({
