@@ -1,7 +1,7 @@
-import type { LinuxEvent } from '../linux/event.ts'
+import type { ClusterEvent } from '../cluster/process.ts'
 import { type IpPacket, tcpFlag } from '../packet/packet.ts'
 import type { Branch, Hop, Trace } from '../trace/trace.ts'
-import { destination, natText, source } from './step.ts'
+import { destination, natText, passageText, source } from './step.ts'
 import { placeName } from './text.ts'
 
 /** `-q`: one line per hop at which something happened to the packet, with the hop's number. */
@@ -22,7 +22,7 @@ function hopLines(hop: Hop): readonly string[] {
   return news.map((text) => `${String(hop.n ?? '').padStart(2)} ${where.padEnd(32)} ${text}`)
 }
 
-function newsOf(event: LinuxEvent): string | undefined {
+function newsOf(event: ClusterEvent): string | undefined {
   switch (event.kind) {
     case 'socket-send':
       return `${source(event.packet)} -> ${destination(event.packet)}`
@@ -32,6 +32,8 @@ function newsOf(event: LinuxEvent): string | undefined {
       return `${event.form}${event.vni === undefined ? '' : ` vni ${event.vni}`}  ${event.outer.src} -> ${event.outer.dst}`
     case 'decapsulate':
       return `${event.form} taken off`
+    case 'passage':
+      return passageText(event)
     case 'socket-receive':
       return isReset(event.packet) ? 'gets RST' : 'delivered'
     case 'icmp-send':

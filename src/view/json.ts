@@ -1,6 +1,6 @@
 import { formatRule } from '../artefact/iptables/print.ts'
 import type { Origin } from '../artefact/origin.ts'
-import type { LinuxEvent } from '../linux/event.ts'
+import type { ClusterEvent } from '../cluster/process.ts'
 import { packetLength } from '../packet/length.ts'
 import { type IpPacket, packetFamily } from '../packet/packet.ts'
 import { type Fraction, toNumber } from '../trace/fraction.ts'
@@ -182,7 +182,9 @@ function packetJson(packet: IpPacket): Json {
       ? { vni: payload.vxlan.vni, inner: packetJson(payload.vxlan.inner.payload.packet) }
       : payload.kind === 'ipip'
         ? { inner: packetJson(payload.inner) }
-        : {}
+        : payload.kind === 'udp' && payload.tunnelled
+          ? { inner: packetJson(payload.tunnelled) }
+          : {}
   const icmp =
     payload.kind === 'icmp'
       ? {
@@ -220,7 +222,7 @@ function stepJson(step: Step): { readonly [key: string]: Json } {
 }
 
 /** The fields of an event that scripts ask for; its text has the rest. */
-function detailJson(event: LinuxEvent): { readonly [key: string]: Json } {
+function detailJson(event: ClusterEvent): { readonly [key: string]: Json } {
   switch (event.kind) {
     case 'rule':
       return {
@@ -265,6 +267,15 @@ function detailJson(event: LinuxEvent): { readonly [key: string]: Json } {
         form: event.form,
         ...(event.vni === undefined ? {} : { vni: event.vni }),
         carrier: packetJson(event.outer),
+      }
+    case 'passage':
+      return {
+        process: event.process,
+        to: event.to,
+        by: event.by,
+        device: event.device,
+        peer: event.peer ?? null,
+        carried: packetJson(event.packet),
       }
     case 'conntrack':
       return {

@@ -1,11 +1,12 @@
-import type { LinuxEvent } from '../linux/event.ts'
+import type { ClusterEvent } from '../cluster/process.ts'
 import type { IpPacket } from '../packet/packet.ts'
 import type { Branch, Hop, Leg, Trace } from '../trace/trace.ts'
 import { destination, source } from './step.ts'
 
 /**
  * One line per change of the packet and per delivery or drop; no rule, no index. Stable between releases:
- * `>` the packet, `=` a rewrite, `+` and `-` a tunnel, `<` the reply, `.` a delivery, `!` the end of a packet, `?` undecided.
+ * `>` the packet, `=` a rewrite, `+` and `-` a tunnel, `^` and `v` a copy to a process and back to the kernel,
+ * `<` the reply, `.` a delivery, `!` the end of a packet, `?` undecided.
  */
 export function formatMinimal(trace: Trace): string {
   return trace.branches.map((b) => `${branchLines(b, trace).join('\n')}\n`).join('')
@@ -25,7 +26,7 @@ function legLines(leg: Leg): readonly string[] {
   return leg.direction === 'reply' ? ['< reply', ...changes] : changes
 }
 
-function changeLines(event: LinuxEvent, hop: Hop): readonly string[] {
+function changeLines(event: ClusterEvent, hop: Hop): readonly string[] {
   switch (event.kind) {
     case 'nat':
       return [`= ${event.manip} ${event.manip === 'src' ? source(event.after) : destination(event.after)}`]
@@ -33,6 +34,10 @@ function changeLines(event: LinuxEvent, hop: Hop): readonly string[] {
       return [`+ ${event.form}${event.vni === undefined ? '' : ` ${event.vni}`} ${event.outer.src} ${event.outer.dst}`]
     case 'decapsulate':
       return [`- ${event.form}`]
+    case 'passage':
+      return [
+        `${event.to === 'process' ? '^' : 'v'} ${event.process} ${event.by === 'tun' ? event.device : (event.peer ?? 'socket')}`,
+      ]
     case 'icmp-send':
       return event.suppressed === undefined ? [`* ${icmpName(event.packet)}`] : []
     case 'socket-receive':

@@ -1,6 +1,7 @@
 import { formatRule } from '../artefact/iptables/print.ts'
 import { formatRoute } from '../artefact/route-text.ts'
-import type { LinuxEvent, RouteOutcome } from '../linux/event.ts'
+import type { ClusterEvent } from '../cluster/process.ts'
+import type { RouteOutcome } from '../linux/event.ts'
 import { formatSocketAddress } from '../net/port.ts'
 import { formatPacket } from '../packet/format.ts'
 import { packetLength } from '../packet/length.ts'
@@ -19,7 +20,7 @@ export interface StepText {
   readonly level: 0 | 1 | 2
 }
 
-export function stepText(event: LinuxEvent, decides: boolean): StepText | undefined {
+export function stepText(event: ClusterEvent, decides: boolean): StepText | undefined {
   switch (event.kind) {
     case 'receive':
       return {
@@ -153,12 +154,14 @@ export function stepText(event: LinuxEvent, decides: boolean): StepText | undefi
         text: `${formatPacket(event.packet)}  (${event.why})${event.suppressed === undefined ? '' : `, not sent: ${event.suppressed}`}`,
         level: event.suppressed === undefined ? 0 : 1,
       }
+    case 'passage':
+      return { label: event.process, text: passageText(event), level: 0, tone: 'change' }
     case 'drop':
       return { label: 'drop', text: `${event.reason}: ${event.detail}`, level: 0, tone: 'bad' }
   }
 }
 
-type EventOf<K extends LinuxEvent['kind']> = Extract<LinuxEvent, { kind: K }>
+type EventOf<K extends ClusterEvent['kind']> = Extract<ClusterEvent, { kind: K }>
 
 function encapsulation({ outer, inner, overhead, form, vni }: EventOf<'encapsulate'>): StepText {
   const { payload } = outer
@@ -170,6 +173,15 @@ function encapsulation({ outer, inner, overhead, form, vni }: EventOf<'encapsula
     level: 0,
     tone: 'change',
   }
+}
+
+/** `flannel0 -> flanneld  ttl 63`: each line is one copy between the kernel and a process. */
+export function passageText({ to, process, device, by, packet, peer, because }: EventOf<'passage'>): string {
+  const kernelSide = by === 'tun' ? device : `socket${peer === undefined ? '' : `, peer ${peer}`}`
+  const bytes =
+    by === 'socket' && to === 'kernel' ? `  ${packetLength(packet)} + 28 = ${packetLength(packet) + 28} bytes` : ''
+  const way = to === 'process' ? `kernel -> ${process}  from ${kernelSide}` : `${process} -> kernel  to ${kernelSide}`
+  return `${way}  ttl ${packet.ttl}${bytes}${because === undefined ? '' : `  (${because})`}`
 }
 
 export function routeText(result: RouteOutcome): string {

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { formatPacket } from '../packet/format.ts'
 import { packetLength } from '../packet/length.ts'
 import { decidingRules } from '../trace/decide.ts'
@@ -167,8 +168,7 @@ function headLine(hop: Hop, summary: string, { paint, symbols }: Style): string 
   return `${number} ${symbols.place} ${paint.place(name)}${rest}${hop.node === undefined ? '' : `${pad}${hop.node}`}`
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control characters
-const visibleLength = (text: string): number => text.replace(/\u001b\[[0-9;]*m/g, '').length
+const visibleLength = (text: string): number => stripVTControlCharacters(text).length
 
 /** A step that stands alone at its hop and fits beside its name. */
 function onOneLine(step: ShownStep, { paint, symbols }: Style): string | undefined {
