@@ -15,6 +15,7 @@ import { kubelet } from '../proxy/iptables/kubelet.ts'
 import { planServices } from '../proxy/plan.ts'
 import { proxySettings } from '../proxy/settings.ts'
 import type { Cluster } from './cluster.ts'
+import { flanneld } from './flanneld.ts'
 import type { Network } from './loop.ts'
 import { Cabling, hostNetns, type Machine, memoize, nodeNetns, podNetns, type Wire } from './machine.ts'
 import { applyNodeStates, nodeStateProblems } from './node-state.ts'
@@ -98,7 +99,11 @@ function network(
 
 function nodeMachine(node: Node, context: BuildContext): Machine {
   const { name } = node.metadata
-  return { id: nodeNetns(name), kind: 'node', name, node: name, state: memoize(() => nodeState(node, context)) }
+  const state = memoize(() => nodeState(node, context))
+  const processes = (context.cni.nodes.get(name)?.tunnels ?? []).map((tunnel) =>
+    flanneld(tunnel, () => state().addresses.find((a) => a.dev === tunnel.device)?.ip),
+  )
+  return { id: nodeNetns(name), kind: 'node', name, node: name, state, processes }
 }
 
 /** The agents in the order in which they start on a real node: kubelet, kube-proxy, then the network. */

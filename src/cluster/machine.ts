@@ -1,6 +1,7 @@
 import type { DeviceName } from '../artefact/link.ts'
 import type { NetnsState } from '../artefact/netns.ts'
 import type { Branded } from '../net/ip.ts'
+import type { Process } from './process.ts'
 
 /** Names one network namespace of the whole cluster: `node-a`, `shop/cart-6f`, `external`, `switch lan`. */
 export type NetnsId = Branded<string, 'NetnsId'>
@@ -18,6 +19,8 @@ export interface Machine {
   readonly node?: string
   /** What is programmed into it. Worked out when first asked for: a trace visits few of many. */
   readonly state: () => NetnsState
+  /** Programs that packets pass through. Those that only listen are sockets of the state. */
+  readonly processes?: readonly Process[]
 }
 
 /** One end of a cable. */

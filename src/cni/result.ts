@@ -30,6 +30,8 @@ export interface UserTunnel {
   /** The socket of the process. */
   readonly local: Ip
   readonly port: number
+  /** Owner of that socket. */
+  readonly owner: string
   /** Searched in order; the first subnet that holds the destination is taken. */
   readonly peers: readonly TunnelPeer[]
 }

@@ -1,13 +1,13 @@
-import type { LinuxEvent } from '../linux/event.ts'
+import type { ClusterEvent } from '../cluster/process.ts'
 
-type RuleEvent = Extract<LinuxEvent, { kind: 'rule' }>
+type RuleEvent = Extract<ClusterEvent, { kind: 'rule' }>
 
 /**
  * Which rule events decided something: those on the way to the rule that ended the table's walk, and those that changed
  * the packet (a mark, an affinity list), with the jumps that led to them. The rest came back without effect.
  */
-export function decidingRules(events: readonly LinuxEvent[]): ReadonlySet<LinuxEvent> {
-  const deciding = new Set<LinuxEvent>()
+export function decidingRules(events: readonly ClusterEvent[]): ReadonlySet<ClusterEvent> {
+  const deciding = new Set<ClusterEvent>()
   let stack: RuleEvent[] = []
   for (const event of events) {
     switch (event.kind) {
@@ -27,7 +27,7 @@ export function decidingRules(events: readonly LinuxEvent[]): ReadonlySet<LinuxE
   return deciding
 }
 
-function walk(event: RuleEvent, stack: RuleEvent[], deciding: Set<LinuxEvent>): RuleEvent[] {
+function walk(event: RuleEvent, stack: RuleEvent[], deciding: Set<ClusterEvent>): RuleEvent[] {
   switch (event.verdict) {
     case 'jump':
       return [...stack, event]

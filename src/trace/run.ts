@@ -1,8 +1,8 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { type Network, type Visit, World } from '../cluster/loop.ts'
+import type { ClusterEvent } from '../cluster/process.ts'
 import { explainNoEndpoints } from '../controllers/no-endpoints.ts'
 import { noEndpointsSentence } from '../controllers/no-endpoints-sentence.ts'
-import type { ClusterEvent } from '../cluster/process.ts'
 import type { SendRequest } from '../linux/kernel.ts'
 import type { Ip } from '../net/ip.ts'
 import { formatSocketAddress, type Protocol } from '../net/port.ts'
@@ -19,8 +19,8 @@ import {
   seededChance,
   seededRandom,
 } from './lots.ts'
-import { clientOwner, type Ending, endingOf, pathTo } from './path.ts'
 import { passageNotes } from './passages.ts'
+import { clientOwner, type Ending, endingOf, pathTo } from './path.ts'
 import { type ResolvedRequest, resolveRequest, type TraceRequest } from './request.ts'
 import { tellStory } from './story.ts'
 import type { Branch, Choice, Cost, Note, Question, Reached, Session, Trace, Verdict } from './trace.ts'
@@ -278,7 +278,8 @@ function reachedOf(events: readonly VisitEvent[], { machines }: Network): Reache
   for (const { event, visit } of events) {
     const machine = machines.get(visit.netns)
     if (!machine) continue
-    const arrived = event.kind === 'socket-receive' && event.owner !== clientOwner && !isTunnel(event.packet) ? event : undefined
+    const arrived =
+      event.kind === 'socket-receive' && event.owner !== clientOwner && !isTunnel(event.packet) ? event : undefined
     if (!arrived) continue
     const ports = portsOf(arrived.packet)
     return {

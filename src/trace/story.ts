@@ -1,7 +1,7 @@
 import type { Visit } from '../cluster/loop.ts'
 import type { Machine, NetnsId } from '../cluster/machine.ts'
-import type { LinuxEvent } from '../linux/event.ts'
-import type { Frame, IpPacket } from '../packet/packet.ts'
+import type { ClusterEvent } from '../cluster/process.ts'
+import type { Frame, IpPacket, IpPayload } from '../packet/packet.ts'
 import type { Hop, Leg, Place, Step } from './trace.ts'
 
 /** Puts the events of a journey in order of place: request, then reply, each a list of hops. */
@@ -27,11 +27,12 @@ class Teller {
   readonly #forward: OpenHop[] = []
   readonly #reply: OpenHop[] = []
   #direction: 'forward' | 'reply' = 'forward'
-  #resolved: LinuxEvent[] = []
+  #resolved: ClusterEvent[] = []
 
   visit(visit: Visit, machine: Machine, first: boolean): void {
-    if (!first && visit.input.kind === 'send') this.#turn()
-    const teller = new VisitTeller(visit, machine)
+    const carried = isCarried(visit.input)
+    if (!first && visit.input.kind === 'send' && !carried) this.#turn()
+    const teller = new VisitTeller(visit, machine, carried ? this.#openTunnel(visit.netns) : undefined)
     const released = releasesTunnelPacket(visit)
     const links = machine.kind === 'node' ? machine.state().links : []
     const masters = new Map(
@@ -72,14 +73,14 @@ class Teller {
   #openTunnel(netns: NetnsId): Place | undefined {
     const hops = this.#direction === 'forward' ? this.#forward : this.#reply
     const last = hops[hops.length - 1]
-    return last?.netns === netns && last.steps.some((s) => s.event.kind === 'encapsulate') ? last.place : undefined
+    return last?.netns === netns && last.steps.some((s) => entersTunnel(s.event)) ? last.place : undefined
   }
 
   #turn(): void {
     this.#direction = 'reply'
   }
 
-  #add(machine: Machine, netns: NetnsId, place: Place, event: LinuxEvent, outer: boolean): void {
+  #add(machine: Machine, netns: NetnsId, place: Place, event: ClusterEvent, outer: boolean): void {
     // A drop belongs to the packet that was dropped, even when its ICMP error is already on the way.
     const hops =
       event.kind === 'drop' && this.#reply.length === 0
@@ -113,7 +114,7 @@ interface Links {
 }
 
 interface PlacedEvent {
-  readonly event: LinuxEvent
+  readonly event: ClusterEvent
   readonly outer: boolean
   readonly place: Place | 'resolving'
 }
@@ -128,10 +129,12 @@ class VisitTeller {
   /** br_netfilter has the packet: what is looked up now serves the bridge. */
   #bridged = false
 
-  constructor(visit: Visit, machine: Machine) {
+  /** `tunnel`: where the packet entered the tunnel whose datagram is sent here. */
+  constructor(visit: Visit, machine: Machine, tunnel: Place | undefined) {
     this.#visit = visit
     this.#machine = machine
-    this.#place = machinePlace(machine)
+    this.#place = tunnel ?? machinePlace(machine)
+    this.#outer = tunnel !== undefined
   }
 
   *placed(links: Links): Iterable<PlacedEvent> {
@@ -152,14 +155,14 @@ class VisitTeller {
             ? tunnelPlace(tunnel, event.device, links)
             : this.#placeOf(event, links)
       }
-      yield { event, outer: this.#outer && event.kind !== 'decapsulate', place: this.#place }
+      yield { event, outer: this.#outer && !leavesTunnel(event), place: this.#place }
       if (event.kind === 'encapsulate') this.#outer = true
-      if (event.kind === 'decapsulate') this.#outer = false
+      if (leavesTunnel(event)) this.#outer = false
     }
   }
 
   /** ARP and NDP run beside the story; what a hook says about an NDP packet goes with it. */
-  #isResolving(event: LinuxEvent): boolean {
+  #isResolving(event: ClusterEvent): boolean {
     switch (event.kind) {
       case 'receive':
       case 'transmit':
@@ -189,7 +192,7 @@ class VisitTeller {
     }
   }
 
-  #placeOf(event: LinuxEvent, { masters, kinds }: Links): Place {
+  #placeOf(event: ClusterEvent, { masters, kinds }: Links): Place {
     const device = (name: string): Place => {
       const portOf = masters.get(name)
       const deviceKind = kinds.get(name) ?? 'physical'
@@ -221,6 +224,8 @@ class VisitTeller {
         return device(event.device)
       case 'decapsulate':
         return this.#place
+      case 'passage':
+        return device(event.device)
       case 'stage':
         return { kind: 'hook', hook: event.hook }
       case 'conntrack':
@@ -250,13 +255,14 @@ function machinePlace(machine: Machine): Place {
 }
 
 /** After this event the packet in hand is an answer. */
-const endsRequest = (event: LinuxEvent): boolean =>
-  (event.kind === 'socket-receive' && event.listening) || event.kind === 'socket-none'
+const endsRequest = (event: ClusterEvent): boolean =>
+  (event.kind === 'socket-receive' && event.listening && carriedBy(event.packet.payload) === undefined) ||
+  event.kind === 'socket-none'
 
 /** The tunnel device that a later decapsulation takes this receipt's packet out of. */
-function tunnelBehind(events: readonly LinuxEvent[], at: number): string | undefined {
-  const next = events.slice(at + 1).find((e) => e.kind === 'decapsulate' || e.kind === 'receive')
-  return next?.kind === 'decapsulate' ? next.device : undefined
+function tunnelBehind(events: readonly ClusterEvent[], at: number): string | undefined {
+  const next = events.slice(at + 1).find((e) => leavesTunnel(e) || e.kind === 'receive')
+  return next && leavesTunnel(next) ? next.device : undefined
 }
 
 const tunnelPlace = (device: string, from: string, { kinds }: Links): Place => ({
@@ -275,7 +281,23 @@ const releasesTunnelPacket = ({ events }: Visit): boolean =>
 const carriesTunnel = ({ payload }: Frame): boolean =>
   payload.kind === 'ip' &&
   (payload.packet.payload.kind === 'ipip' ||
-    (payload.packet.payload.kind === 'udp' && payload.packet.payload.vxlan !== undefined))
+    (payload.packet.payload.kind === 'udp' && payload.packet.payload.vxlan !== undefined) ||
+    carriedBy(payload.packet.payload) !== undefined)
+
+/** The packet that a process sends as the payload of a datagram. */
+const carriedBy = (payload: IpPayload): IpPacket | undefined => (payload.kind === 'udp' ? payload.tunnelled : undefined)
+
+const isCarried = (input: Visit['input']): boolean =>
+  input.kind === 'send' && carriedBy(input.request.payload) !== undefined
+
+type Passage = Extract<ClusterEvent, { kind: 'passage' }>
+
+/** Into a tunnel by the kernel's device, or by a process that sends the packet on as a datagram. */
+const entersTunnel = (event: ClusterEvent): boolean =>
+  event.kind === 'encapsulate' || (event.kind === 'passage' && event.by === 'socket' && event.to === 'kernel')
+
+const leavesTunnel = (event: ClusterEvent): event is Passage | Extract<ClusterEvent, { kind: 'decapsulate' }> =>
+  event.kind === 'decapsulate' || (event.kind === 'passage' && event.by === 'socket' && event.to === 'process')
 
 const isNdp = (packet: IpPacket): boolean =>
   packet.payload.kind === 'icmp' &&
@@ -298,7 +320,7 @@ function samePlace(a: Place, b: Place): boolean {
 }
 
 /** The packet as it is after the event. */
-function packetOf(event: LinuxEvent): IpPacket | undefined {
+function packetOf(event: ClusterEvent): IpPacket | undefined {
   switch (event.kind) {
     case 'receive':
     case 'transmit':
@@ -308,6 +330,7 @@ function packetOf(event: LinuxEvent): IpPacket | undefined {
     case 'socket-receive':
     case 'socket-none':
     case 'icmp-send':
+    case 'passage':
       return event.packet
     case 'nat':
       return event.after
@@ -322,4 +345,4 @@ function packetOf(event: LinuxEvent): IpPacket | undefined {
   }
 }
 
-const beforeOf = (event: LinuxEvent): IpPacket | undefined => (event.kind === 'nat' ? event.before : undefined)
+const beforeOf = (event: ClusterEvent): IpPacket | undefined => (event.kind === 'nat' ? event.before : undefined)

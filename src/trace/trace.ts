@@ -1,6 +1,7 @@
 import type { Origin } from '../artefact/origin.ts'
 import type { NetnsId } from '../cluster/machine.ts'
-import type { DropReason, LinuxEvent } from '../linux/event.ts'
+import type { ClusterEvent } from '../cluster/process.ts'
+import type { DropReason } from '../linux/event.ts'
 import type { Hook } from '../linux/netfilter/hook.ts'
 import type { Ip } from '../net/ip.ts'
 import type { Protocol } from '../net/port.ts'
@@ -187,10 +188,10 @@ export type Place =
 
 /** One event at a hop. `outer`: it concerns the packet that carries ours. */
 export interface Step {
-  readonly event: LinuxEvent
+  readonly event: ClusterEvent
   readonly outer?: true
   /** ARP or NDP that ran meanwhile, folded. */
-  readonly resolved?: readonly LinuxEvent[]
+  readonly resolved?: readonly ClusterEvent[]
 }
 
 export interface Session {

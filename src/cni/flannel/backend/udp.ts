@@ -9,6 +9,7 @@ import { overlayRoute } from './overlay-route.ts'
 import { tunnelAddress } from './vxlan.ts'
 
 const device = deviceName('flannel0')
+const owner = 'flanneld, udp backend'
 
 /** pkg/backend/udp: flanneld itself carries packets between a TUN device and a UDP socket. IPv4 only. */
 export function udp(context: BackendContext): Backend {
@@ -23,7 +24,7 @@ export function udp(context: BackendContext): Backend {
   return {
     mtu,
     base: own ? udpBase(context, mtu, port) : {},
-    ...(own ? { tunnel: (tables) => ({ device, local: own.local, port, peers: tables.peers }) } : {}),
+    ...(own ? { tunnel: (tables) => ({ device, local: own.local, port, owner, peers: tables.peers }) } : {}),
     added: (peer) => programmed(peers(peer, 'peer-set')),
     removed: (peer) => peers(peer, 'peer-del'),
   }
@@ -39,6 +40,6 @@ function udpBase(context: BackendContext, mtu: number, port: number): NetnsAddit
     links: [{ name: device, mac: zeroMac, mtu, up: true, kind: { kind: 'tun' }, origin: context.origin }],
     addresses: [tunnelAddress(context, device, 'ipv4', own, explicit ? 32 : network.length)],
     routes: explicit ? [overlayRoute(network, device, context.origin)] : [],
-    sockets: [{ protocol: 'udp', address: own.local, port, owner: 'flanneld, udp backend' }],
+    sockets: [{ protocol: 'udp', address: own.local, port, owner }],
   }
 }
