@@ -6,7 +6,9 @@ import { present, type TextProblem } from './problem.ts'
 import { type Parsed, textLines, WordReader } from './text-line.ts'
 
 /** What stands after `ip addr add`: `10.244.1.1/24 brd 10.244.1.255 scope global dev cni0`. */
-export const formatAddress = (a: Address): string => `${attributes(a)} dev ${a.dev}`
+export const formatAddress = (a: Address): string => `${attributes(a)} dev ${a.dev}${flags(a)}`
+
+const flags = (a: Address): string => (a.noPrefixRoute ? ' noprefixroute' : '')
 
 const attributes = (a: Address): string =>
   [formatInterfaceAddress(a), ...(a.broadcast ? ['brd', a.broadcast] : []), 'scope', a.scope].join(' ')
@@ -14,8 +16,8 @@ const attributes = (a: Address): string =>
 /** A line of `ip -o addr`, for the device with this index. `secondary`: an earlier address has the same prefix. */
 export function listAddress(a: Address, index: number, secondary = false): string {
   const life = '\\       valid_lft forever preferred_lft forever'
-  if (familyOf(a.ip) === 'ipv6') return `${index}: ${a.dev}    inet6 ${attributes(a)} ${life}`
-  return `${index}: ${a.dev}    inet ${attributes(a)}${secondary ? ' secondary' : ''} ${a.dev}${life}`
+  if (familyOf(a.ip) === 'ipv6') return `${index}: ${a.dev}    inet6 ${attributes(a)}${flags(a)} ${life}`
+  return `${index}: ${a.dev}    inet ${attributes(a)}${secondary ? ' secondary' : ''}${flags(a)} ${a.dev}${life}`
 }
 
 /** Reads `ip addr` (whole or `-o`), and `ip addr add ...` commands. */
@@ -40,6 +42,7 @@ interface Draft {
   scope?: Address['scope'] | undefined
   broadcast?: Address['broadcast'] | 'derived' | undefined
   dev?: DeviceName | undefined
+  noPrefixRoute?: true | undefined
 }
 
 function readAddress(words: WordReader, current: DeviceName | undefined): Address | undefined {
@@ -50,7 +53,13 @@ function readAddress(words: WordReader, current: DeviceName | undefined): Addres
   if (own === undefined || words.problem) return undefined
   if (dev === undefined) return words.bad(words.line.text, 'dev DEVICE')
   const broadcast = draft.broadcast === 'derived' ? broadcastOf(networkOf(own.ip, own.length)) : draft.broadcast
-  return present<Address>({ ...own, dev, scope: draft.scope ?? (dev === 'lo' ? 'host' : 'global'), broadcast })
+  return present<Address>({
+    ...own,
+    dev,
+    scope: draft.scope ?? (dev === 'lo' ? 'host' : 'global'),
+    broadcast,
+    noPrefixRoute: draft.noPrefixRoute,
+  })
 }
 
 const scopes = ['global', 'link', 'host'] as const
@@ -70,6 +79,9 @@ function readAttribute(words: WordReader, draft: Draft): undefined {
       return
     case 'dev':
       draft.dev = words.take(deviceName, 'a device name')
+      return
+    case 'noprefixroute':
+      draft.noPrefixRoute = true
       return
     case 'label':
     case 'metric':

@@ -48,7 +48,8 @@ function ipv4Routes(link: Link, address: Address, primaries: Map<string, Ip>): r
   const zeroNet = network.address.startsWith('0.')
   if (primary !== undefined || zeroNet || isHostPrefix(network)) return [local, ...set]
   const last = length < 31 ? [broadcast(lastAddress(network))] : []
-  return [local, ...set, ipv4Connected(link, address, network), ...last]
+  const connected = address.noPrefixRoute ? [] : [ipv4Connected(link, address, network)]
+  return [local, ...set, ...connected, ...last]
 }
 
 const ipv4Connected = (link: Link, address: Address, dst: Prefix): Route =>
@@ -56,9 +57,9 @@ const ipv4Connected = (link: Link, address: Address, dst: Prefix): Route =>
     ? { type: 'local', dst, dev: address.dev, ...own, scope: 'host', src: address.ip }
     : { type: 'unicast', dst, dev: address.dev, table: 'main', proto: 'kernel', scope: 'link', src: address.ip }
 
-function ipv6Routes(link: Link, { ip: src, dev, length }: Address): readonly Route[] {
+function ipv6Routes(link: Link, { ip: src, dev, length, noPrefixRoute }: Address): readonly Route[] {
   const local: Route = { type: 'local', dst: hostPrefix(src), dev, ...own, scope: 'global', metric: 0 }
-  if (!link.up || link.kind.kind === 'loopback') return [local]
+  if (!link.up || link.kind.kind === 'loopback' || noPrefixRoute) return [local]
   const dst = networkOf(src, length)
   return [local, { type: 'unicast', dst, dev, table: 'main', proto: 'kernel', scope: 'global', metric: addrconfMetric }]
 }

@@ -26,6 +26,14 @@ describe('the routes that the kernel makes for an address', () => {
       ],
     },
     {
+      name: 'with noprefixroute all but the connected route',
+      addresses: ['10.1.0.1/24 dev eth0 noprefixroute'],
+      routes: [
+        'local 10.1.0.1 dev eth0 table local proto kernel scope host src 10.1.0.1',
+        'broadcast 10.1.0.255 dev eth0 table local proto kernel scope link src 10.1.0.1',
+      ],
+    },
+    {
       name: 'a host address is local, no more',
       addresses: ['10.244.1.0/32 dev eth0'],
       routes: ['local 10.244.1.0 dev eth0 table local proto kernel scope host src 10.244.1.0'],
