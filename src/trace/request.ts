@@ -287,7 +287,12 @@ function serviceTarget(
       code: 'node-chosen',
       message: `${namespace}/${name} is reached from outside by node port ${port.nodePort}; node ${node?.name} was chosen, node/NAME:${port.nodePort} picks another`,
     } as const
-    const target = inner(node?.addresses ?? [], port.nodePort, [note])
+    const served = new Set(clusterIps.map(familyOf))
+    const target = inner(
+      (node?.addresses ?? []).filter((a) => served.has(familyOf(a))),
+      port.nodePort,
+      [note],
+    )
     if (target) return target
   }
   return (

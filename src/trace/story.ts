@@ -139,8 +139,9 @@ class VisitTeller {
 
   *placed(links: Links): Iterable<PlacedEvent> {
     const { events } = this.#visit
+    const besides = resolvingBefore(this.#visit)
     for (const [i, event] of events.entries()) {
-      this.#resolving = this.#isResolving(event)
+      this.#resolving = i < besides || this.#isResolving(event)
       if (this.#resolving) {
         yield { event, outer: false, place: 'resolving' }
         continue
@@ -271,6 +272,18 @@ const tunnelPlace = (device: string, from: string, { kinds }: Links): Place => (
   deviceKind: kinds.get(device) ?? 'vxlan',
   from,
 })
+
+/**
+ * How many events of the visit come before any of the traced packet: all, where a question or an answer about a neighbour
+ * came in, up to the packet that waited for it.
+ */
+function resolvingBefore({ input, events }: Visit): number {
+  if (input.kind !== 'receive' || !isResolution(input.frame)) return 0
+  const released = events.findIndex((e) => e.kind === 'transmit' && e.frame !== undefined && !isResolution(e.frame))
+  if (released < 0) return events.length
+  const before = events[released - 1]
+  return before?.kind === 'neighbour' ? released - 1 : released
+}
 
 const isResolution = (frame: Frame): boolean => frame.payload.kind === 'arp' || isNdp(frame.payload.packet)
 /** An outer packet that waited for a neighbour leaves, in another visit than the one that made it. */
