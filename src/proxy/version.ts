@@ -25,6 +25,8 @@ export interface ProxyBehaviour {
   readonly localhostNodePorts: boolean
   /** kube-proxy writes KUBE-FIREWALL, as kubelet does: 1.27 (KEP-3178). */
   readonly writesKubeFirewall: boolean
+  /** KUBE-FW ends with a rule that only says who drops the rest: 1.27. */
+  readonly saysWhoDrops: boolean
   /** nf_conntrack_tcp_be_liberal takes the INVALID rule away: 1.29. */
   readonly looksAtLiberal: boolean
   /** nfacct counters in two rules, where the kernel has them: 1.31. */
@@ -43,6 +45,7 @@ export function behaviourOf(minor: Minor, gates: Readonly<Record<string, boolean
     before123: minor < 23,
     localhostNodePorts: minor >= 26,
     writesKubeFirewall: minor >= 27,
+    saysWhoDrops: minor >= 27,
     looksAtLiberal: minor >= 29,
     nfacct: minor >= 31,
     externalPolicyOfExternalIPs: minor >= 29,

@@ -45,22 +45,24 @@ const isEarly = (match: Match): boolean =>
 const option = (name: string, { not }: Negatable<unknown>, value: string): string =>
   ` ${not ? '! ' : ''}${name} ${value}`
 
-const address = (prefix: Prefix, { hostLengths }: RestoreDialect): string =>
-  isHostPrefix(prefix) && !hostLengths ? prefix.address : formatPrefix(prefix)
+const address = (prefix: Prefix, withLength: boolean): string =>
+  isHostPrefix(prefix) && !withLength ? prefix.address : formatPrefix(prefix)
 
-/** The loopback net is a constant of kube-proxy's and is written as it stands: `::1/128`. */
-const destination = (rule: Rule, dialect: RestoreDialect): string =>
-  rule.destination === undefined
-    ? ''
-    : option(
-        '-d',
-        rule.destination,
-        rule.destination.not ? formatPrefix(rule.destination.value) : address(rule.destination.value, dialect),
-      )
+/** A loopback address that is kept out is a constant of kube-proxy's, and the node's own ones never had a length. */
+function destination({ destination, protocol }: Rule, { hostLengths }: RestoreDialect): string {
+  if (destination === undefined) return ''
+  const withLength = destination.not ?? (hostLengths && protocol !== undefined)
+  return option('-d', destination, address(destination.value, withLength))
+}
 
-const source = (rule: Rule, dialect: RestoreDialect): string =>
-  (rule.source ? option('-s', rule.source, address(rule.source.value, dialect)) : '') +
-  (rule.inInterface ? option('-i', rule.inInterface, rule.inInterface.value) : '')
+/** `::1/128` is a constant as well. */
+function source({ source, inInterface }: Rule, { hostLengths }: RestoreDialect): string {
+  const withLength = hostLengths || source?.value.address === '::1'
+  return (
+    (source ? option('-s', source, address(source.value, withLength)) : '') +
+    (inInterface ? option('-i', inInterface, inInterface.value) : '')
+  )
+}
 
 function port(match: Extract<Match, { kind: 'tcp' | 'udp' | 'sctp' }>): string {
   return match.dport ? option('--dport', match.dport, String(match.dport.value.from)) : ''

@@ -111,17 +111,16 @@ function contents(
       ? masqueradeOutsiders(internal, plan, plan.clusterIP, 'cluster IP', r.settings.masqueradeAll, r)
       : []),
     ...(usesExternalChain(plan) ? externalChain(plan, names, plan.hasExternalEndpoints ? external : undefined, r) : []),
-    ...(plan.hasFirewall ? firewallChain(plan, names) : []),
+    ...(plan.hasFirewall ? firewallChain(plan, names, r) : []),
     ...(hasClusterChain(plan) ? balancingRules(svc, plan, chainsOf(plan.cluster, endpoints), r) : []),
     ...(hasLocalChain(plan) ? balancingRules(svl, plan, chainsOf(plan.local, endpoints), r) : []),
     ...Array.from(endpoints.values(), (endpoint) => endpointRules(plan, endpoint, r)).flat(),
   ]
 }
 
-const firewallChain = (plan: ServicePortPlan, names: ServiceChainNames): ChainRule[] => [
-  ...allowedSources(plan, names, names.ext, plan.loadBalancerVIPs),
-  rule(names.fw, {
-    matches: [comment(`other traffic to ${plan.name} will be dropped by KUBE-PROXY-FIREWALL`)],
-    origin: origin('loadBalancerSourceRanges', plan.origin),
-  }),
-]
+function firewallChain(plan: ServicePortPlan, names: ServiceChainNames, { behaviour }: Rendering): ChainRule[] {
+  const allowed = allowedSources(plan, names, names.ext, plan.loadBalancerVIPs)
+  if (!behaviour.saysWhoDrops) return allowed
+  const said = comment(`other traffic to ${plan.name} will be dropped by KUBE-PROXY-FIREWALL`)
+  return [...allowed, rule(names.fw, { matches: [said], origin: origin('loadBalancerSourceRanges', plan.origin) })]
+}

@@ -57,6 +57,11 @@ describe('a load balancer with policy Local and a source range', () => {
     ])
   })
 
+  test('KUBE-FW says who drops the rest since 1.27', () => {
+    const says = (minor: number) => listing(local(), { minor }).some((line) => line.includes('other traffic to'))
+    expect([26, 27].map(says)).toEqual([false, true])
+  })
+
   test('1.24 marks for kubelet to drop', () => {
     const lines = listing(local(), { minor: 24 })
     expect(lines.filter((line) => line.startsWith('-A KUBE-FW'))).toEqual([
