@@ -14,11 +14,16 @@ import { restoreDialect } from '../../src/proxy/iptables/restore-text.ts'
 import { type ProxierState, syncIptables } from '../../src/proxy/iptables/sync.ts'
 import { planServices } from '../../src/proxy/plan.ts'
 import type { ProxySettings } from '../../src/proxy/proxy-settings.ts'
+import { type Flow, follow, type Outcome } from '../proxy/iptables/follow.ts'
 import { TestObjects } from '../proxy/object-reader.ts'
 import { goldenRoot } from './golden-root.ts'
-import { flowOutcome, type GoldenFlow } from './kube-proxy-flows.ts'
 import { type GoldenProxyConfig, goldenSettings } from './kube-proxy-settings.ts'
 import { sortedRestore } from './sorted-restore.ts'
+
+interface GoldenFlow extends Flow {
+  readonly name: string
+  readonly expect: Outcome
+}
 
 interface Expectation {
   readonly iptablesRestore?: string
@@ -118,8 +123,9 @@ function checkStep(expected: Expectation, restore: string, node: Node): void {
     const rules = tables[table]?.filter((line) => line.startsWith(`-A ${chain} `)) ?? []
     expect(rules.some((line) => `${line} `.includes(` -d ${destination} `))).toBe(present)
   }
-  for (const flow of expected.flows ?? [])
-    expect(flowOutcome(flow, node.ruleset, node.settings), flow.name).toEqual(flow.expect)
+  for (const flow of expected.flows ?? []) {
+    expect(follow(flow, node.ruleset, node.settings), flow.name).toEqual(flow.expect)
+  }
 }
 
 describe.skipIf('missing' in root)(
