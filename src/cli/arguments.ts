@@ -49,7 +49,47 @@ export type Command =
       readonly from: string | undefined
       readonly type: string | undefined
     })
+  | (CommonArguments & {
+      readonly command: 'policy'
+      /** One, or none, where `--from-labels` or `--to-labels` takes its place. */
+      readonly ends: readonly string[]
+      readonly protocol: string | undefined
+      readonly fromLabels: string | undefined
+      readonly fromNamespace: string | undefined
+      readonly toLabels: string | undefined
+      readonly toNamespace: string | undefined
+      readonly toPort: number | undefined
+    })
+  | (CommonArguments & {
+      readonly command: 'matrix'
+      readonly group: 'pod' | 'workload' | 'namespace'
+      readonly method: 'policy' | 'dataplane'
+      readonly ports: string | undefined
+      readonly protocol: string | undefined
+      readonly outside: readonly string[]
+      readonly fromSelector: string | undefined
+      readonly toSelector: string | undefined
+      readonly selector: string | undefined
+      readonly allNamespaces: boolean
+      readonly namespaceGiven: boolean
+      readonly compare: readonly string[]
+    })
   | (CommonArguments & { readonly command: 'check'; readonly paths: readonly string[] })
+  | (CommonArguments & {
+      readonly command: 'lab'
+      readonly action: 'script' | 'verify'
+      readonly from: string | undefined
+      readonly to: string | undefined
+      readonly protocol: string | undefined
+      readonly ttl: number | undefined
+      /** Bytes of the whole packet. */
+      readonly size: number | undefined
+      readonly fragment: boolean
+      readonly random: number | undefined
+      readonly clusters: number | undefined
+      readonly run: string
+      readonly remove: boolean
+    })
 
 export type ParsedArguments =
   | { readonly kind: 'command'; readonly command: Command }
@@ -99,6 +139,61 @@ function parser(): ReturnType<typeof yargs> {
         .example('$0 trace deploy/frontend svc/cart:7070 -f shop.yaml', 'from any frontend pod to a Service')
         .example('$0 trace external node/node-a:30080 -f shop.yaml', 'from outside to a node port'),
     )
+    .command('policy [ends..]', 'which policies decide about a connection, and why: FROM TO', (y) =>
+      y
+        .positional('ends', { type: 'string', array: true, describe: 'FROM and TO, as in trace', default: [] })
+        .option('protocol', { type: 'string', describe: 'tcp, udp, sctp or icmp (default: the port says, else tcp)' })
+        .option('from-labels', { type: 'string', describe: 'labels of a pod that does not exist, in place of FROM' })
+        .option('from-namespace', { type: 'string', describe: 'its namespace (default: that of -n)' })
+        .option('to-labels', { type: 'string', describe: 'labels of a pod that does not exist, in place of TO' })
+        .option('to-namespace', { type: 'string', describe: 'its namespace (default: that of -n)' })
+        .option('to-port', { type: 'number', describe: 'the port of that pod' })
+        .example('$0 policy deploy/frontend svc/cart:7070 -f shop.yaml', 'may the frontend open it, and by which rule')
+        .example(
+          '$0 policy --from-labels app=new --from-namespace shop svc/cart:7070 -f shop.yaml',
+          'what would a pod that is not there yet reach',
+        ),
+    )
+    .command('matrix', 'who reaches whom', (y) =>
+      y
+        .option('group', {
+          type: 'string',
+          choices: ['pod', 'workload', 'namespace'] as const,
+          default: 'workload' as const,
+          describe: 'what a row is',
+        })
+        .option('method', {
+          type: 'string',
+          choices: ['policy', 'dataplane'] as const,
+          default: 'policy' as const,
+          describe: 'what the policies mean, or every cell traced through the data plane',
+        })
+        .option('ports', {
+          type: 'string',
+          describe: 'such as 80,443/tcp,53/udp,dns (default: what the destination declares)',
+        })
+        .option('protocol', { type: 'string', describe: 'of ports that name none (default tcp)' })
+        .option('outside', {
+          type: 'string',
+          array: true,
+          nargs: 1,
+          default: [],
+          describe: 'address or CIDR outside, or none; repeatable (default: external)',
+        })
+        .option('selector', { alias: 'l', type: 'string', describe: 'label selector of pods, both ways' })
+        .option('from', { type: 'string', describe: 'label selector of the pods that open connections' })
+        .option('to', { type: 'string', describe: 'label selector of the pods that take them' })
+        .option('all-namespaces', { alias: 'A', type: 'boolean', default: false, describe: 'whatever -n says' })
+        .option('compare', {
+          type: 'string',
+          array: true,
+          nargs: 1,
+          default: [],
+          describe: 'other manifests: tell what differs there; repeatable',
+        })
+        .example('$0 matrix -f shop.yaml', 'workloads against each other and the outside')
+        .example('$0 matrix -f old/ --compare new/', 'what becomes reachable, and what unreachable'),
+    )
     .command('get <resources..>', 'objects as the store holds them, in kubectl columns', (y) =>
       y
         .positional('resources', {
@@ -134,6 +229,25 @@ function parser(): ReturnType<typeof yargs> {
     .command('check [paths..]', 'run the Expectations in files and directories', (y) =>
       y.positional('paths', { type: 'string', array: true, describe: 'manifests with Expectations', default: [] }),
     )
+    .command('lab <action> [from] [to]', 'the cluster as real network namespaces: printed, or built and probed', (y) =>
+      y
+        .positional('action', {
+          type: 'string',
+          choices: ['script', 'verify'] as const,
+          describe: 'script: print a shell script that builds it; verify: build it, send packets, compare',
+          demandOption: true,
+        })
+        .positional('from', { type: 'string', describe: 'as for trace (verify; default: the Expectations)' })
+        .positional('to', { type: 'string', describe: 'as for trace' })
+        .option('protocol', { type: 'string', describe: 'tcp, udp or icmp' })
+        .option('ttl', { type: 'number', describe: 'TTL that the packet starts with' })
+        .option('size', { type: 'number', describe: 'bytes of the whole packet (udp, icmp)' })
+        .option('fragment', { type: 'boolean', default: false, describe: "without Don't Fragment" })
+        .option('random', { type: 'number', describe: 'so many random probes, by the seed' })
+        .option('clusters', { type: 'number', describe: 'in so many random clusters, in place of the input' })
+        .option('run', { type: 'string', default: 'lab', describe: 'part of every namespace name (script)' })
+        .option('remove', { type: 'boolean', default: false, describe: 'print the script that removes it' }),
+    )
     .option('filename', {
       alias: 'f',
       type: 'string',
@@ -145,7 +259,7 @@ function parser(): ReturnType<typeof yargs> {
     .option('namespace', {
       alias: 'n',
       type: 'string',
-      default: 'default',
+      defaultDescription: 'default',
       describe: 'namespace of names that give none',
     })
     .option('output', {
@@ -208,7 +322,9 @@ const withStandardInput = (argv: readonly string[]): string[] =>
 type Raw = Readonly<Record<string, unknown>> & { readonly _: readonly (string | number)[] }
 
 function toCommand(args: Raw): ParsedArguments {
-  const numbers = ['seed', 'srcPort', 'ttl'].filter((k) => args[k] !== undefined && !Number.isInteger(args[k]))
+  const numbers = ['seed', 'srcPort', 'ttl', 'size', 'random', 'clusters'].filter(
+    (k) => args[k] !== undefined && !Number.isInteger(args[k]),
+  )
   const [wrong] = numbers
   if (wrong !== undefined)
     return { kind: 'usage', message: `--${wrong === 'srcPort' ? 'src-port' : wrong} takes a whole number` }
@@ -237,6 +353,40 @@ function toCommand(args: Raw): ParsedArguments {
           srcPort: number(args.srcPort),
           ttl: number(args.ttl),
           backend: text(args.backend),
+        },
+      }
+    case 'policy':
+      return {
+        kind: 'command',
+        command: {
+          ...common,
+          command: 'policy',
+          ends: texts(args.ends),
+          protocol: text(args.protocol),
+          fromLabels: text(args.fromLabels),
+          fromNamespace: text(args.fromNamespace),
+          toLabels: text(args.toLabels),
+          toNamespace: text(args.toNamespace),
+          toPort: number(args.toPort),
+        },
+      }
+    case 'matrix':
+      return {
+        kind: 'command',
+        command: {
+          ...common,
+          command: 'matrix',
+          group: args.group === 'pod' || args.group === 'namespace' ? args.group : 'workload',
+          method: args.method === 'dataplane' ? 'dataplane' : 'policy',
+          ports: text(args.ports),
+          protocol: text(args.protocol),
+          outside: texts(args.outside),
+          fromSelector: text(args.from),
+          toSelector: text(args.to),
+          selector: text(args.selector),
+          allNamespaces: args.allNamespaces === true,
+          namespaceGiven: args.namespace !== undefined,
+          compare: texts(args.compare),
         },
       }
     case 'get':
@@ -280,6 +430,25 @@ function toCommand(args: Raw): ParsedArguments {
       }
     case 'check':
       return { kind: 'command', command: { ...common, command: 'check', paths: texts(args.paths) } }
+    case 'lab':
+      return {
+        kind: 'command',
+        command: {
+          ...common,
+          command: 'lab',
+          action: args.action === 'verify' ? 'verify' : 'script',
+          from: text(args.from),
+          to: text(args.to),
+          protocol: text(args.protocol),
+          ttl: number(args.ttl),
+          size: number(args.size),
+          fragment: args.fragment === true,
+          random: number(args.random),
+          clusters: number(args.clusters),
+          run: text(args.run) ?? 'lab',
+          remove: args.remove === true,
+        },
+      }
     default:
       return { kind: 'usage', message: `no command is called ${String(args._[0] ?? '')}` }
   }

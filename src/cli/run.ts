@@ -1,6 +1,9 @@
 import { type Command, parseArguments } from './arguments.ts'
 import { runCheck } from './command/check.ts'
 import { runGet } from './command/get.ts'
+import { runLab } from './command/lab.ts'
+import { runMatrix } from './command/matrix.ts'
+import { runPolicy } from './command/policy.ts'
 import { runResolve } from './command/resolve.ts'
 import { runShow } from './command/show.ts'
 import { runTrace } from './command/trace.ts'
@@ -38,10 +41,14 @@ async function runCommand(argv: readonly string[], io: Io): Promise<ExitCode> {
   }
 }
 
-function dispatch(command: Command, io: Io): ExitCode {
+function dispatch(command: Command, io: Io): ExitCode | Promise<ExitCode> {
   switch (command.command) {
     case 'trace':
       return runTrace(command, io)
+    case 'policy':
+      return runPolicy(command, io)
+    case 'matrix':
+      return runMatrix(command, io)
     case 'get':
       return runGet(command, io)
     case 'show':
@@ -50,5 +57,7 @@ function dispatch(command: Command, io: Io): ExitCode {
       return runResolve(command, io)
     case 'check':
       return runCheck(command, io)
+    case 'lab':
+      return runLab(command, io)
   }
 }

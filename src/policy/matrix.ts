@@ -1,7 +1,7 @@
 import { addBit, andInto, type Bitset, countMembers, hasBit, transpose, wordsFor } from './bitset.ts'
 import { compilePolicies } from './compile.ts'
 import type { End } from './end.ts'
-import { classify } from './end-class.ts'
+import { classify, type EndClasses } from './end-class.ts'
 import { remembered } from './label-index.ts'
 import type { Policy } from './policy.ts'
 import type { MatrixQuery } from './port-sets.ts'
@@ -16,15 +16,39 @@ export interface ReachMatrix {
   count(): number
 }
 
+/** Who reaches whom among classes of ends that policy can't tell apart. Own address and own node are left out. */
+export interface ClassMatrix {
+  /** Row c, of `wordsFor(count)` words: the classes that may open a connection to class c. */
+  readonly inbound: Bitset
+  readonly count: number
+  /** The classes that have the port which is asked for. */
+  readonly having: Bitset
+}
+
+export interface CompiledClasses extends EndClasses {
+  query(query: MatrixQuery): ClassMatrix
+}
+
 /** Compiles once, for any number of queries. Ends that are pods of several families are taken at their `ip`. */
-export function compileMatrix(policies: readonly Policy[], ends: readonly End[]): (query: MatrixQuery) => ReachMatrix {
+export function compileClasses(policies: readonly Policy[], ends: readonly End[]): CompiledClasses {
   const { representatives, classOf } = classify(policies, ends)
   const compiled = compilePolicies(policies, representatives)
   const count = representatives.length
+  return {
+    ...{ representatives, classOf },
+    query(query) {
+      const inbound = compiled.rows('ingress', query)
+      andInto(inbound, transpose(compiled.rows('egress', query), count, count))
+      return { inbound, count, having: compiled.withPort(query) }
+    },
+  }
+}
+
+/** As `compileClasses`, for the ends themselves, with what is always allowed. */
+export function compileMatrix(policies: readonly Policy[], ends: readonly End[]): (query: MatrixQuery) => ReachMatrix {
+  const { classOf, query: ask } = compileClasses(policies, ends)
   return (query) => {
-    const inbound = compiled.rows('ingress', query)
-    andInto(inbound, transpose(compiled.rows('egress', query), count, count))
-    const having = compiled.withPort(query)
+    const { inbound, count, having } = ask(query)
     const hasPort = (i: number): boolean => hasBit(having, classOf[i] ?? 0)
     // Rows of destinations, a row for each end; then rows of sources.
     const toEnds = expandRows(inbound, wordsFor(count), classOf, hasPort)

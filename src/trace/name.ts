@@ -15,7 +15,11 @@ export interface NameAnswer {
 }
 
 /** A DNS name as the pod's resolver would look it up; from outside of a pod, as an absolute name. */
-export function lookUpName(cluster: Cluster, name: string, from: Pod | undefined): NameAnswer | EndProblem {
+export function lookUpName(
+  cluster: Pick<Cluster, 'objects' | 'settings' | 'underlay'>,
+  name: string,
+  from: Pod | undefined,
+): NameAnswer | EndProblem {
   const { objects, settings, underlay } = cluster
   const found = resolve(objects, settings, { name, ...(from === undefined ? {} : { from }) })
   switch (found.outcome) {

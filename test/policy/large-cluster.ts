@@ -12,21 +12,25 @@ export interface LargeClusterSize {
   readonly seed: number
 }
 
-/** Twenty namespaces of pods that differ in three labels, and policies over them: selectors, blocks, ports and names. */
+/** As policies and ends. */
 export function largeCluster(size: LargeClusterSize): {
   readonly policies: readonly Policy[]
   readonly ends: readonly End[]
 } {
-  const next = numbers(size.seed)
   const store = new ObjectStore()
-  const objects: KubeObject[] = [
+  for (const object of largeClusterObjects(size)) store.create(object)
+  const { policies, pods } = policyCluster(store)
+  return { policies, ends: pods.map((p) => podEnd(p)) }
+}
+
+/** Twenty namespaces of pods that differ in three labels, and policies over them: selectors, blocks, ports and names. */
+export function largeClusterObjects(size: LargeClusterSize): readonly KubeObject[] {
+  const next = numbers(size.seed)
+  return [
     ...Array.from({ length: 20 }, (_, i) => namespace(i)),
     ...Array.from({ length: size.pods }, (_, i) => pod(i, next)),
     ...Array.from({ length: size.policies }, (_, i) => policy(i, next)),
   ]
-  for (const object of objects) store.create(object)
-  const { policies, pods } = policyCluster(store)
-  return { policies, ends: pods.map((p) => podEnd(p)) }
 }
 
 type Next = (below: number) => number
