@@ -26,8 +26,8 @@ export interface WorldOptions {
   readonly chance: Chance
   /** Tell of rules that did not match as well. */
   readonly everyRule?: boolean
-  /** What a process does with a datagram that reaches its listening socket. */
-  readonly serve?: (packet: IpPacket, owner: string) => SendRequest | undefined
+  /** What a process does with what reaches its socket. */
+  readonly serve?: (packet: IpPacket, owner: string, listening: boolean) => SendRequest | undefined
   /** Clients answer the SYN,ACK with the third packet of the handshake. */
   readonly completeHandshake?: boolean
   /** Bound on visits: a bridge loop must end. */
@@ -149,7 +149,7 @@ export class World {
           this.#react(visit, process.datagramReceived(output.packet), emit)
           return
         }
-        const answer = output.listening ? this.#options.serve?.(output.packet, output.owner) : undefined
+        const answer = this.#options.serve?.(output.packet, output.owner, output.listening)
         if (answer) this.#queue.push({ netns, input: { kind: 'send', request: answer }, parent })
         return
       }

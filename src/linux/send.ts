@@ -7,7 +7,7 @@ import type { SendRequest } from './kernel.ts'
 import { localOut } from './path/output.ts'
 import { routeOutput } from './routing.ts'
 import { skbOf } from './skb.ts'
-import { connect, endsAt, findListener, swapEnds } from './socket-table.ts'
+import { connect, endsAt, findConnected, findListener, swapEnds } from './socket-table.ts'
 import { drop, type Work } from './work.ts'
 
 /** A process sends: the system call, its errors, and the socket that then awaits the answer. */
@@ -77,5 +77,6 @@ function registerSocket(work: Work, packet: IpPacket, owner: string): void {
   }
   if (payload.kind !== 'tcp' && payload.kind !== 'udp' && payload.kind !== 'sctp') return
   if (findListener(sockets, payload.kind, packet.src, payload.srcPort)) return
-  connect(sockets, { ends: swapEnds(endsAt(packet, payload)), owner, state: 'syn-sent' })
+  const ends = swapEnds(endsAt(packet, payload))
+  if (!findConnected(sockets, ends)) connect(sockets, { ends, owner, ttl: packet.ttl, state: 'syn-sent' })
 }

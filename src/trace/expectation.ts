@@ -32,6 +32,8 @@ export function checkExpectation(
     namespace: options.namespace,
     seed: expected.seed ?? options.seed,
     ...(expected.protocol === undefined ? {} : { protocol: expected.protocol as Protocol }),
+    ...(expected.size === undefined ? {} : { size: expected.size }),
+    ...(expected.df === undefined ? {} : { df: expected.df }),
     ...(backend === undefined ? {} : { backend }),
   })
   if (isEndProblem(result)) return { name, expected, differences: [result.problem], trace: undefined }

@@ -18,6 +18,11 @@ export function endingOf(visits: readonly Visit[]): Ending | undefined {
   const [root] = visits
   if (!root) return undefined
   for (const visit of visits) {
+    const acknowledged = visit.events.find(
+      (e) => e.kind === 'socket-receive' && e.owner === clientOwner && !e.listening,
+    )
+    if (acknowledged?.kind === 'socket-receive' && !visit.outputs.some((o) => o.kind === 'error'))
+      return { kind: 'answered', visit, packet: acknowledged.packet }
     for (const output of visit.outputs) {
       if (output.kind === 'deliver' && output.owner === clientOwner && !output.listening)
         return { kind: 'answered', visit, packet: output.packet }

@@ -1,14 +1,13 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { type Network, type Visit, World } from '../cluster/loop.ts'
 import type { ClusterEvent } from '../cluster/process.ts'
-import { explainNoEndpoints } from '../controllers/no-endpoints.ts'
-import { noEndpointsSentence } from '../controllers/no-endpoints-sentence.ts'
 import type { SendRequest } from '../linux/kernel.ts'
 import type { Ip } from '../net/ip.ts'
 import { formatSocketAddress, type Protocol } from '../net/port.ts'
 import { type IpPacket, type IpPayload, tcpFlag } from '../packet/packet.ts'
 import type { EndProblem } from './end.ts'
 import { isEndProblem } from './end.ts'
+import { explanations } from './explain.ts'
 import { toNumber } from './fraction.ts'
 import {
   type Lot,
@@ -51,22 +50,6 @@ export function trace(cluster: Cluster, request: TraceRequest): Trace | EndProbl
     branches,
     notes: [...resolved.notes, ...notes, ...explanations(cluster, branches), ...passageNotes(branches)],
   }
-}
-
-/** Why a Service that refused for want of endpoints has none. */
-function explanations(cluster: Cluster, branches: readonly Branch[]): readonly Note[] {
-  const objects = branches.flatMap((b) =>
-    b.verdict.reason === 'no-endpoints' ? (b.verdict.place?.origin?.object ?? []) : [],
-  )
-  const [ref] = objects
-  const service = ref?.kind === 'Service' ? cluster.objects.get('Service', ref.name, ref.namespace) : undefined
-  return service
-    ? explainNoEndpoints(cluster.objects, service).map((reason) => ({
-        level: 'info',
-        code: 'no-endpoints',
-        message: noEndpointsSentence(reason),
-      }))
-    : []
 }
 
 interface Chosen {
@@ -139,12 +122,18 @@ const namesOf = ({ reached }: Branch): readonly string[] =>
     : []
 
 function runBranch(network: Network, resolved: ResolvedRequest, request: TraceRequest, chance: ScriptedChance): Branch {
-  const world = new World(network, { chance, everyRule: request.everyRule ?? false, serve })
-  const visits = world.send(resolved.from.netns, sendRequest(resolved, request))
+  const world = new World(network, {
+    chance,
+    everyRule: request.everyRule ?? false,
+    serve: request.size === undefined ? serve : serveBriefly,
+  })
+  const { netns } = resolved.from
+  const opening = world.send(netns, sendRequest(resolved, request))
+  const visits = opensFor(request, opening) ? world.send(netns, segmentRequest(resolved, request)) : opening
   const ending: Ending = endingOf(visits) ?? { kind: 'silent', visit: emptyVisit(resolved) }
   const path = pathTo(ending.visit, visits)
   const legs = tellStory(path, network.machines)
-  const events = path.flatMap((v) => v.events.map((event) => ({ event, visit: v })))
+  const events = path.flatMap(eventsOf)
   return {
     probability: probabilityOf(chance.lots),
     choices: chance.lots.map(choiceOf),
@@ -152,9 +141,18 @@ function runBranch(network: Network, resolved: ResolvedRequest, request: TraceRe
     legs,
     reached: reachedOf(events, network),
     peerSeen: ending.kind === 'answered' ? { ip: ending.packet.src, port: portsOf(ending.packet)?.src } : undefined,
-    sessions: sessionsOf(events),
+    sessions: sessionsOf(opening === visits ? events : opening.flatMap(eventsOf)),
     cost: costOf(events.map((e) => e.event)),
   }
+}
+
+const eventsOf = (visit: Visit): readonly VisitEvent[] => visit.events.map((event) => ({ event, visit }))
+
+/** A size of a TCP connection is that of its first segment of data: a SYN has none. It follows where the handshake succeeds. */
+function opensFor({ size }: TraceRequest, opening: readonly Visit[]): boolean {
+  const ending = size === undefined ? undefined : endingOf(opening)
+  const { payload } = ending?.kind === 'answered' ? ending.packet : {}
+  return payload?.kind === 'tcp' && (payload.flags & tcpFlag.syn) !== 0
 }
 
 const emptyVisit = (resolved: ResolvedRequest): Visit => ({
@@ -178,19 +176,26 @@ const emptyVisit = (resolved: ResolvedRequest): Visit => ({
   outputs: [],
 })
 
-/** What a server does with a datagram: it answers from the address that was asked, with as many bytes. */
-export function serve(packet: IpPacket, owner: string): SendRequest | undefined {
-  const { payload } = packet
-  if (payload.kind !== 'udp') return undefined
-  return {
-    src: packet.dst,
-    dst: packet.src,
-    ttl: 64,
-    tos: 0,
-    df: true,
-    payload: { kind: 'udp', srcPort: payload.dstPort, dstPort: payload.srcPort, data: payload.data },
-    owner,
-  }
+/** What a server does: it answers a datagram from the address that was asked, with as many bytes, and acknowledges data. */
+export function serve(packet: IpPacket, owner: string, listening: boolean): SendRequest | undefined {
+  const answer = owner === clientOwner ? undefined : answerTo(packet.payload, listening)
+  return answer && { src: packet.dst, dst: packet.src, ttl: 64, tos: 0, df: true, payload: answer, owner }
+}
+
+function answerTo(payload: IpPayload, listening: boolean): IpPayload | undefined {
+  if (payload.kind === 'udp' && listening)
+    return { kind: 'udp', srcPort: payload.dstPort, dstPort: payload.srcPort, data: payload.data }
+  if (payload.kind !== 'tcp' || listening || payload.data === 0) return undefined
+  const { srcPort: dstPort, dstPort: srcPort, seq, ack, data } = payload
+  return { kind: 'tcp', srcPort, dstPort, flags: tcpFlag.ack, seq: ack, ack: seq + data, options: 12, data: 0 }
+}
+
+/** Where a size is asked for, the question is whether the request arrives: its answer is short. */
+function serveBriefly(packet: IpPacket, owner: string, listening: boolean): SendRequest | undefined {
+  const answer = serve(packet, owner, listening)
+  return answer?.payload.kind === 'udp'
+    ? { ...answer, payload: { ...answer.payload, data: Math.min(answer.payload.data, 64) } }
+    : answer
 }
 
 /** Where nobody chose one, a port of the kernel's own range (ip_local_port_range), fixed by the seed. */
@@ -198,6 +203,18 @@ const ephemeralPort = (request: TraceRequest): number =>
   32768 + Math.floor(seededRandom(request.seed ^ 0x5eed)() * 28232)
 
 /** What the client's process asks its kernel to send. */
+/** The first data of a connection that is open: as many bytes as make a packet of the size that is asked for. */
+function segmentRequest(resolved: ResolvedRequest, request: TraceRequest): SendRequest {
+  const opening = sendRequest(resolved, request)
+  const { payload } = opening
+  if (payload.kind !== 'tcp') return opening
+  const header = resolved.dst.includes(':') ? 40 : 20
+  const options = 12
+  const data = Math.max(1, (request.size ?? 0) - header - 20 - options)
+  const flags = tcpFlag.ack | tcpFlag.psh
+  return { ...opening, payload: { ...payload, flags, seq: 1, ack: 1, options, data } }
+}
+
 export function sendRequest(resolved: ResolvedRequest, request: TraceRequest): SendRequest {
   return {
     src: undefined,
@@ -221,7 +238,7 @@ function payloadOf(protocol: Protocol, srcPort: number, dstPort: number, size: n
   const room = (own: number, usual: number): number => (size === undefined ? usual : Math.max(0, size - header - own))
   switch (protocol) {
     case 'tcp':
-      return { kind: 'tcp', srcPort, dstPort, flags: tcpFlag.syn, seq: 0, ack: 0, options: 20, data: room(40, 0) }
+      return { kind: 'tcp', srcPort, dstPort, flags: tcpFlag.syn, seq: 0, ack: 0, options: 20, data: 0 }
     case 'udp':
       return { kind: 'udp', srcPort, dstPort, data: room(8, 5) }
     case 'sctp':

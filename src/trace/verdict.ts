@@ -35,6 +35,8 @@ export function verdictOf(outcome: Outcome): Verdict {
     case 'error':
       return ending.icmp ? icmpAnswered(ending.icmp, outcome, drop) : localError(ending.errno, outcome, drop)
     case 'dropped': {
+      const lost = drop && lostTooBig(drop, outcome)
+      if (lost) return failed('dropped', 'icmp-frag-needed-lost', lost, outcome, drop)
       const reason = drop ? reasonOf(drop.event) : 'no-answer'
       return failed(
         reason === 'ttl-expired' ? 'looped' : silentResult(reason),
@@ -177,10 +179,35 @@ function placeOf({ event, visit }: PlacedDrop, { legs, machines }: Outcome): Ver
   }
 }
 
+/** A packet too big for its way whose sender was to be told so, and was not: in words, where the error ended. */
+function lostTooBig({ event }: PlacedDrop, { visits, machines }: Outcome): string | undefined {
+  if (event.reason !== 'mtu-exceeded-df') return undefined
+  const sent = visits.flatMap((v) => v.events).find((e) => e.kind === 'icmp-send' && e.suppressed === undefined)
+  if (sent?.kind !== 'icmp-send' || !isError(sent.packet)) return undefined
+  const ends = visits.flatMap((visit) =>
+    visit.events.flatMap((e) => (e.kind === 'drop' && e.packet && isError(e.packet) ? [{ e, visit }] : [])),
+  )
+  const [end] = ends
+  const where = end ? `: ${end.e.detail} (${machines.get(end.visit.netns)?.name ?? end.visit.netns})` : ''
+  return `${event.detail}; the ICMP error from ${sent.packet.src} that would tell the sender is lost${where}`
+}
+
+const isError = ({ payload }: IpPacket): boolean => payload.kind === 'icmp' && payload.message.kind === 'error'
+
+/** The packet carries another one through a tunnel. */
+const carrierOf = (packet: IpPacket | undefined): 'port' | 'protocol' | undefined => {
+  const { payload } = packet ?? {}
+  if (payload?.kind === 'udp' && (payload.vxlan || payload.tunnelled)) return 'port'
+  return payload?.kind === 'ipip' ? 'protocol' : undefined
+}
+
 /** What a kernel drop means in a cluster: the rule's own comment and origin say it. */
 export function reasonOf(drop: DropEvent): ReasonCode {
   const comment = drop.rule?.matches.find((m) => m.kind === 'comment')
   const text = comment?.kind === 'comment' ? comment.text : ''
+  const carrier = carrierOf(drop.packet)
+  if (carrier && (drop.reason === 'rule-drop' || drop.reason === 'rule-reject' || drop.reason === 'policy-drop'))
+    return carrier === 'port' ? 'tunnel-port-blocked' : 'proto-blocked'
   switch (drop.reason) {
     case 'rule-reject':
       return text.endsWith('has no endpoints') ? 'no-endpoints' : 'rule-reject'

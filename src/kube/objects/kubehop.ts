@@ -13,6 +13,8 @@ export interface UnderlaySpec {
   readonly routers?: readonly UnderlayRouter[]
   /** Hosts outside the cluster. The first is `external`. */
   readonly hosts?: readonly UnderlayHost[]
+  /** Load balancers in front of Services of type LoadBalancer. Default: one that takes all their addresses. */
+  readonly loadBalancers?: readonly UnderlayLoadBalancer[]
 }
 
 export interface UnderlaySegment {
@@ -40,6 +42,17 @@ export interface UnderlayHost {
   readonly address: string
   /** Ports that something listens on: `tcp/443`. */
   readonly listens?: readonly string[]
+}
+
+export interface UnderlayLoadBalancer {
+  readonly name: string
+  /** CIDR blocks or single addresses: the ingress addresses that it takes. Default: those that no other takes. */
+  readonly addresses?: readonly string[]
+  /**
+   * `preserve` (default): the packet reaches a node as it was, and the answer goes past the balancer. `proxy`: it goes to
+   * the node port from the balancer's own address. An ingress entry with ipMode Proxy is always proxied.
+   */
+  readonly mode?: 'preserve' | 'proxy'
 }
 
 /** kubehop.dev/v1alpha1: artefacts of one node in native text, merged over what is rendered or in its place. */
@@ -87,6 +100,10 @@ export interface ExpectedConnection {
   readonly protocol?: 'tcp' | 'udp' | 'sctp' | 'icmp'
   readonly backend?: string | number
   readonly seed?: number
+  /** Bytes of the IP packet: of a TCP connection, of its first segment of data. */
+  readonly size?: number
+  /** Don't Fragment; default true. */
+  readonly df?: boolean
   readonly verdict: string
   readonly reason?: string
   readonly place?: {

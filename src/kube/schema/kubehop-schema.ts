@@ -25,8 +25,17 @@ const router = exactFields(
 
 const host = exactFields({ name: text, segment: text, address: text, listens: texts }, 'name', 'address')
 
+const loadBalancer = exactFields({ name: text, addresses: texts, mode: oneOf('preserve', 'proxy') }, 'name')
+
 export const underlay: JsonSchema = exactObjectWith(
-  { spec: exactFields({ segments: listOf(segment), routers: listOf(router), hosts: listOf(host) }) },
+  {
+    spec: exactFields({
+      segments: listOf(segment),
+      routers: listOf(router),
+      hosts: listOf(host),
+      loadBalancers: listOf(loadBalancer),
+    }),
+  },
   'spec',
 )
 
@@ -59,6 +68,8 @@ const connection = exactFields(
     protocol: oneOf('tcp', 'udp', 'sctp', 'icmp'),
     backend: { type: ['integer', 'string'] },
     seed: integer,
+    size: { type: 'integer', minimum: 28, maximum: 65535 },
+    df: { type: 'boolean' },
     verdict: text,
     reason: text,
     place: exactFields({ node: text, hook: text, table: text, chain: text, device: text }),
