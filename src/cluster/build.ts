@@ -12,8 +12,10 @@ import { type Family, type Ip, ip } from '../net/ip.ts'
 import { prefixContains } from '../net/prefix.ts'
 import { kubeProxyIptables } from '../proxy/iptables/kube-proxy-iptables.ts'
 import { kubelet } from '../proxy/iptables/kubelet.ts'
+import { isLoopback } from '../proxy/node-port-addresses.ts'
 import { planServices } from '../proxy/plan.ts'
 import { proxySettings } from '../proxy/settings.ts'
+import { planBalancers } from './balancer-plan.ts'
 import type { Cluster } from './cluster.ts'
 import { flanneld } from './flanneld.ts'
 import type { Network } from './loop.ts'
@@ -41,7 +43,7 @@ export interface BuiltCluster {
 /** From objects to machines: what every agent would install on every node, and the wires between them. */
 export function buildCluster(objects: ObjectReader, settings: ClusterSettings): BuiltCluster {
   const nodes = objects.list('Node')
-  const underlay = planUnderlay(nodes, objects.list('Underlay')[0])
+  const underlay = planAround(nodes, objects)
   const uplinks = new Map(nodes.map((n) => [n.metadata.name, uplinksOf(n.metadata.name, underlay)] as const))
   const cni = renderFlannel(objects, settings, uplinks)
   const problems: AgentProblem[] = [...nodeStateProblems(objects), ...(cni.problems ?? [])]
@@ -68,6 +70,13 @@ export function buildCluster(objects: ObjectReader, settings: ClusterSettings): 
     },
     problems,
   }
+}
+
+/** What carries the nodes, and the load balancers that their Services have in front. */
+function planAround(nodes: readonly Node[], objects: ObjectReader): UnderlayPlan {
+  const [given] = objects.list('Underlay')
+  const underlay = planUnderlay(nodes, given)
+  return { ...underlay, balancers: planBalancers(objects, underlay, given) }
 }
 
 interface BuildContext {
@@ -155,7 +164,8 @@ function isInside(address: Ip, { settings, underlay, objects }: BuildContext): b
     ...settings.serviceNetworks,
     ...underlay.segments.flatMap((s) => s.prefixes),
   ]
-  if (networks.some((p) => prefixContains(p, address))) return true
+  if (isLoopback(address) || networks.some((p) => prefixContains(p, address))) return true
+  if (underlay.balancers.some((b) => b.vips.some((v) => v.ip === address))) return true
   return objects.list('Service').some((s) => serviceAddresses(s).includes(address))
 }
 

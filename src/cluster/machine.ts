@@ -6,7 +6,7 @@ import type { Process } from './process.ts'
 /** Names one network namespace of the whole cluster: `node-a`, `shop/cart-6f`, `external`, `switch lan`. */
 export type NetnsId = Branded<string, 'NetnsId'>
 
-export type MachineKind = 'node' | 'pod' | 'host' | 'router' | 'switch'
+export type MachineKind = 'node' | 'pod' | 'host' | 'router' | 'load-balancer' | 'switch'
 
 /** One network namespace and what it stands for. */
 export interface Machine {
@@ -38,6 +38,7 @@ export const nodeNetns = (node: string): NetnsId => node as NetnsId
 export const podNetns = (namespace: string, name: string): NetnsId => `${namespace}/${name}` as NetnsId
 export const hostNetns = (name: string): NetnsId => `host ${name}` as NetnsId
 export const routerNetns = (name: string): NetnsId => `router ${name}` as NetnsId
+export const balancerNetns = (name: string): NetnsId => `load-balancer ${name}` as NetnsId
 export const switchNetns = (segment: string): NetnsId => `switch ${segment}` as NetnsId
 
 /** Both directions of every cable. */

@@ -1,13 +1,14 @@
 import { type DeviceName, defaultPortSettings, deviceName, type Link } from '../artefact/link.ts'
 import type { Address, ListeningSocket, NetnsState } from '../artefact/netns.ts'
-import { addToNetns, emptyNetns } from '../artefact/netns.ts'
-import type { Route } from '../artefact/route.ts'
+import { addToNetns } from '../artefact/netns.ts'
 import type { Uplink } from '../cni/result.ts'
 import { familyOf, type Ip } from '../net/ip.ts'
-import { stableMac, zeroMac } from '../net/mac.ts'
-import { anyPrefix, hostPrefix, type Prefix, prefixContains } from '../net/prefix.ts'
+import { stableMac } from '../net/mac.ts'
+import { hostPrefix, prefixContains } from '../net/prefix.ts'
+import { balancerMachine } from './balancer-machine.ts'
 import { blockRules } from './blocks.ts'
 import {
+  balancerNetns,
   hostNetns,
   type Machine,
   memoize,
@@ -18,6 +19,7 @@ import {
   type Wire,
 } from './machine.ts'
 import type { Host, Router, Segment, UnderlayPlan } from './underlay.ts'
+import { card, defaultRoutes, loopbackOnly, onSegment, unicast } from './underlay-stations.ts'
 
 /** An address beyond the cluster that a question names: the outside host answers for it. */
 export interface OutsideTarget {
@@ -33,6 +35,7 @@ export function underlayMachines(
   const machines = [
     ...plan.segments.map((s) => switchMachine(s, plan)),
     ...plan.routers.map((r) => routerMachine(r, plan, targets)),
+    ...plan.balancers.map((b) => balancerMachine(b, plan)),
     ...plan.hosts.map((h, i) => hostMachine(h, plan, i === 0 ? targets : [])),
   ]
   return { machines, wires: plan.segments.flatMap((s) => segmentWires(s, plan)) }
@@ -63,40 +66,6 @@ export function bareNode(node: string, plan: UnderlayPlan): NetnsState {
     ),
   })
 }
-
-export const loopback: Link = { name: deviceName('lo'), mac: zeroMac, mtu: 65536, up: true, kind: { kind: 'loopback' } }
-const loopbackOnly: NetnsState = addToNetns(emptyNetns, { links: [loopback] })
-
-const card = (name: DeviceName, seed: string, mtu: number): Link => ({
-  name,
-  mac: stableMac(seed),
-  mtu,
-  up: true,
-  kind: { kind: 'physical' },
-})
-
-const onSegment = (ip: Ip, segment: Segment): { readonly ip: Ip; readonly length: number } => {
-  const prefix = segment.prefixes.find((p) => prefixContains(p, ip))
-  return { ip, length: prefix?.length ?? hostPrefix(ip).length }
-}
-
-function defaultRoutes(segment: Segment, plan: UnderlayPlan, dev: DeviceName, own: readonly Ip[]): readonly Route[] {
-  const port = plan.routers.flatMap((r) => r.ports).find((p) => p.segment === segment.name)
-  const families = new Set(own.map(familyOf))
-  return (port?.addresses ?? [])
-    .filter((via) => families.has(familyOf(via)))
-    .map((via) => unicast(anyPrefix(familyOf(via)), dev, via))
-}
-
-const unicast = (dst: Prefix, dev: DeviceName, via?: Ip): Route => ({
-  type: 'unicast',
-  dst,
-  dev,
-  ...(via === undefined ? {} : { via }),
-  table: 'main',
-  proto: 'boot',
-  scope: via === undefined ? 'link' : 'global',
-})
 
 function switchMachine(segment: Segment, plan: UnderlayPlan): Machine {
   const bridge = deviceName('br0')
@@ -150,7 +119,7 @@ function routerMachine(router: Router, plan: UnderlayPlan, targets: readonly Out
           (ip): Address => ({ ...(p.on ? onSegment(ip, p.on) : { ip, length: 32 }), dev: p.device, scope: 'global' }),
         ),
       ),
-      routes: [...router.routes, ...outside].flatMap(({ to, via }) => {
+      routes: [...router.routes, ...outside, ...balancerRoutes(router, plan)].flatMap(({ to, via }) => {
         const dev = nexthopDevice(via)
         return dev ? [unicast(to, dev, via)] : []
       }),
@@ -158,6 +127,17 @@ function routerMachine(router: Router, plan: UnderlayPlan, targets: readonly Out
     })
   })
   return { id: routerNetns(router.name), kind: 'router', name: router.name, state }
+}
+
+/** VIPs lie behind their balancer, on whatever segment of this router it has a leg. */
+function balancerRoutes(router: Router, plan: UnderlayPlan): Router['routes'] {
+  return plan.balancers.flatMap(({ ports, vips }) => {
+    const near = ports.filter((p) => router.ports.some((q) => q.segment === p.segment)).flatMap((p) => p.addresses)
+    return [...new Set(vips.map((v) => v.ip))].flatMap((ip) => {
+      const via = near.find((a) => familyOf(a) === familyOf(ip))
+      return via ? [{ to: hostPrefix(ip), via }] : []
+    })
+  })
 }
 
 function hostMachine(host: Host, plan: UnderlayPlan, targets: readonly OutsideTarget[]): Machine {
@@ -203,10 +183,17 @@ function stationsOf(segment: Segment, plan: UnderlayPlan): readonly OnSegment[] 
         : [],
     ),
   )
+  const balancers = plan.balancers.flatMap((b) =>
+    b.ports.flatMap((p, i) =>
+      p.segment === segment.name
+        ? [{ name: b.name, far: { netns: balancerNetns(b.name), device: deviceName(`eth${i}`) } }]
+        : [],
+    ),
+  )
   const hosts = plan.hosts
     .filter((h) => h.segment === segment.name)
     .map((h) => ({ name: h.name, far: { netns: hostNetns(h.name), device: deviceName('eth0') } }))
-  return [...nodes, ...routers, ...hosts].map(({ name, far }, i) => ({ port: portName(name, i), far }))
+  return [...nodes, ...routers, ...hosts, ...balancers].map(({ name, far }, i) => ({ port: portName(name, i), far }))
 }
 
 function nodeDevice(node: string, segment: Segment, plan: UnderlayPlan): DeviceName {

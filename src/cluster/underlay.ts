@@ -10,12 +10,14 @@ import {
   prefixesOverlap,
   prefixFamily,
 } from '../net/prefix.ts'
+import type { Balancer } from './balancer-plan.ts'
 
 /** What carries the nodes: L2 segments, the routers that join them, and hosts outside. Addresses settled. */
 export interface UnderlayPlan {
   readonly segments: readonly Segment[]
   readonly routers: readonly Router[]
   readonly hosts: readonly Host[]
+  readonly balancers: readonly Balancer[]
 }
 
 export interface Segment {
@@ -50,6 +52,7 @@ export interface Host {
 const outside = { name: 'outside', prefixes: ['203.0.113.0/24', '2001:db8:ffff::/64'] }
 const outsideElsewhere = ['198.51.100.0/24', '2001:db8:fffe::/64']
 
+/** Load balancers, which Services call for, are planned on top. */
 export function planUnderlay(nodes: readonly Node[], given: Underlay | undefined): UnderlayPlan {
   const stations = nodes.map((node) => ({ name: node.metadata.name, addresses: internalIps(node) }))
   const inner = given?.spec.segments?.length ? givenSegments(given.spec.segments, stations) : segmentsOf(stations)
@@ -62,6 +65,7 @@ export function planUnderlay(nodes: readonly Node[], given: Underlay | undefined
       ? given.spec.routers.map((r) => givenRouter(r, segments))
       : [defaultRouter(segments)],
     hosts: hostsGiven.length > 0 ? hostsGiven.map((h) => givenHost(h, segments)) : [defaultHost(segments)],
+    balancers: [],
   }
 }
 

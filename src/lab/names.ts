@@ -3,7 +3,14 @@ import type { Machine, MachineKind, NetnsId } from '../cluster/machine.ts'
 /** Short names of the lab's namespaces, `khRUN-n1` for the first node: unique on the machine if the run id is. */
 export type LabNames = ReadonlyMap<NetnsId, string>
 
-const letters: Readonly<Record<MachineKind, string>> = { node: 'n', pod: 'p', host: 'h', router: 'r', switch: 's' }
+const letters: Readonly<Record<MachineKind, string>> = {
+  node: 'n',
+  pod: 'p',
+  host: 'h',
+  router: 'r',
+  'load-balancer': 'b',
+  switch: 's',
+}
 
 /** A run id is part of every name, so it is short and plain. */
 export const isRunId = (text: string): boolean => /^[a-z0-9]{1,6}$/.test(text)

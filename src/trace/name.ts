@@ -1,7 +1,8 @@
 import type { Cluster } from '../cluster/cluster.ts'
+import { normalName } from '../dns/resolv-conf.ts'
 import { mayBeOutside, type Resolution, resolve } from '../dns/resolve.ts'
 import type { Pod } from '../kube/objects/pod.ts'
-import type { Ip } from '../net/ip.ts'
+import { type Ip, ip } from '../net/ip.ts'
 import type { EndProblem } from './end.ts'
 
 export interface NameAnswer {
@@ -21,6 +22,8 @@ export function lookUpName(
   from: Pod | undefined,
 ): NameAnswer | EndProblem {
   const { objects, settings, underlay } = cluster
+  const known = balancerNamed(cluster, name) ?? (normalName(name) === 'localhost' ? loopback : undefined)
+  if (known) return { addresses: known, name, service: undefined, outside: false }
   const found = resolve(objects, settings, { name, ...(from === undefined ? {} : { from }) })
   switch (found.outcome) {
     case 'found': {
@@ -41,6 +44,14 @@ export function lookUpName(
     case 'nxdomain':
       return unresolved(name, 'NXDOMAIN', found)
   }
+}
+
+const loopback: readonly Ip[] = [ip('127.0.0.1'), ip('::1')]
+
+/** A load balancer that its Services' status names. */
+function balancerNamed({ underlay }: Pick<Cluster, 'underlay'>, name: string): readonly Ip[] | undefined {
+  const vips = underlay.balancers.flatMap((b) => b.vips).filter((v) => v.hostname === normalName(name))
+  return vips.length > 0 ? vips.map((v) => v.ip) : undefined
 }
 
 function unresolved(name: string, why: string, { attempts }: Resolution): EndProblem {

@@ -261,7 +261,7 @@ function serviceTarget(
   const protocol = request.protocol ?? (port ? ((port.protocol ?? 'TCP').toLowerCase() as Protocol) : 'tcp')
   if (service.spec.clusterIP === 'None') return headlessTarget(cluster, service, port?.name, port?.port, protocol, from)
   const outsider = from.view.kind === 'Host'
-  const balancer = (service.status?.loadBalancer?.ingress ?? []).flatMap((i) => parseIp(i.ip ?? '') ?? [])
+  const balancer = balancerAddresses(cluster, service)
   const clusterIps = [...(service.spec.clusterIPs ?? []), service.spec.clusterIP ?? ''].flatMap((t) => parseIp(t) ?? [])
   const inner = (ips: readonly Ip[], dstPort: number, notes: readonly Note[]): Target | undefined => {
     const dst = pick(ips, from)
@@ -300,6 +300,13 @@ function serviceTarget(
       problem: `Service ${namespace}/${name} has no address of the source's family`,
     }
   )
+}
+
+/** Ingress addresses, and what stands for a load balancer whose status has a host name only. */
+function balancerAddresses({ underlay }: Cluster, service: Service): readonly Ip[] {
+  const given = (service.status?.loadBalancer?.ingress ?? []).flatMap((i) => parseIp(i.ip ?? '') ?? [])
+  const vips = underlay.balancers.flatMap((b) => b.vips).filter((v) => v.service === service)
+  return [...new Set([...given, ...vips.map((v) => v.ip)])]
 }
 
 /** DNS answers a headless Service with its endpoints: the client picks one itself. */

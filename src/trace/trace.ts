@@ -145,7 +145,7 @@ export interface Choice {
 export interface Reached {
   readonly netns: NetnsId
   readonly name: string
-  readonly kind: 'pod' | 'node' | 'host' | 'router' | 'switch'
+  readonly kind: 'pod' | 'node' | 'host' | 'router' | 'load-balancer' | 'switch'
   readonly node?: string
   readonly address: Ip
   readonly port: number | undefined
@@ -173,7 +173,11 @@ export interface Hop {
 
 export type Place =
   /** A whole namespace whose inside is of no interest: a pod, a host, a router. */
-  | { readonly kind: 'machine'; readonly machine: 'pod' | 'host' | 'router' | 'node'; readonly name: string }
+  | {
+      readonly kind: 'machine'
+      readonly machine: 'pod' | 'host' | 'router' | 'load-balancer' | 'node'
+      readonly name: string
+    }
   /** `portOf`: the bridge that it is a port of. `from`: the device whose packets it takes out of their tunnel. */
   | {
       readonly kind: 'device'

@@ -10,7 +10,7 @@ export function checkUnderlays(checking: Checking): void {
 }
 
 function checkUnderlay(checking: Checking, underlay: Underlay): void {
-  const { segments = [], routers = [], hosts = [] } = underlay.spec
+  const { segments = [], routers = [], hosts = [], loadBalancers = [] } = underlay.spec
   const names = segments.map((s) => s.name)
   const segmentAt = (path: FieldPath, name: string | undefined): void => {
     if (name === undefined || names.includes(name)) return
@@ -49,6 +49,17 @@ function checkUnderlay(checking: Checking, underlay: Underlay): void {
       checkTraffic(checking, underlay, [...path, 'listens', j], text)
     })
   })
+  loadBalancers.forEach(({ addresses = [] }, i) => {
+    addresses.forEach((text, j) => {
+      checkBlock(checking, underlay, ['spec', 'loadBalancers', i, 'addresses', j], text)
+    })
+  })
+}
+
+/** A CIDR block or one address. */
+function checkBlock(checking: Checking, underlay: Underlay, path: FieldPath, text: string): void {
+  if (text.includes('/')) checkCidr(checking, underlay, path, text)
+  else checkIp(checking, underlay, path, text)
 }
 
 /** `udp/8472`, or `proto/4`. */

@@ -1,0 +1,84 @@
+import type { Vip } from '../cluster/balancer-plan.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { endpointNodes } from '../controllers/endpoint-nodes.ts'
+import { explainNoEndpoints } from '../controllers/no-endpoints.ts'
+import { noEndpointsSentence } from '../controllers/no-endpoints-sentence.ts'
+import type { Service } from '../kube/objects/service.ts'
+import { formatSocketAddress } from '../net/port.ts'
+import type { Branch, Note } from './trace.ts'
+
+/** What the objects say about how the branches went: why a Service refused, and over which nodes a balancer spread. */
+export function explanations(cluster: Cluster, branches: readonly Branch[]): readonly Note[] {
+  return [...balancerNotes(cluster, branches), ...refusalNotes(cluster, branches)]
+}
+
+function refusalNotes(cluster: Cluster, branches: readonly Branch[]): readonly Note[] {
+  for (const { verdict } of branches) {
+    const ref = verdict.place?.origin?.object
+    const service = ref?.kind === 'Service' ? cluster.objects.get('Service', ref.name, ref.namespace) : undefined
+    if (!service) continue
+    if (verdict.reason === 'no-endpoints') return noEndpointsNotes(cluster, service)
+    if (verdict.reason === 'no-local-endpoints')
+      return [noLocalNote(cluster, service, verdict.place?.node ?? '', verdict.place?.chain)]
+  }
+  return []
+}
+
+const noEndpointsNotes = (cluster: Cluster, service: Service): readonly Note[] =>
+  explainNoEndpoints(cluster.objects, service).map((reason) => ({
+    level: 'info',
+    code: 'no-endpoints',
+    message: noEndpointsSentence(reason),
+  }))
+
+/** The Service, the policy, and where its endpoints are instead. */
+function noLocalNote(cluster: Cluster, service: Service, node: string, chain: string | undefined): Note {
+  const { namespace = 'default', name } = service.metadata
+  // kube-proxy drops what came for the cluster IP in KUBE-SERVICES (before 1.25 by a mark), the rest in others.
+  const isInternal =
+    service.spec.internalTrafficPolicy === 'Local' &&
+    (chain === 'KUBE-SERVICES' || service.spec.externalTrafficPolicy !== 'Local')
+  const policy = `${isInternal ? 'internalTrafficPolicy' : 'externalTrafficPolicy'} Local`
+  const nodes = endpointNodes(cluster.objects, service)
+  const elsewhere = nodes.length > 0 ? `ready endpoints are on ${nodes.join(', ')}` : 'no node has a ready one'
+  return {
+    level: 'info',
+    code: 'no-local-endpoints',
+    message: `Service ${namespace}/${name} has ${policy} and no endpoint on ${node}; ${elsewhere}`,
+  }
+}
+
+/** One for each VIP that a request reached. */
+function balancerNotes({ underlay }: Cluster, branches: readonly Branch[]): readonly Note[] {
+  const seen = new Set(
+    branches.flatMap((b) =>
+      (b.legs[0]?.hops ?? []).flatMap((h) =>
+        h.place.kind === 'machine' && h.place.machine === 'load-balancer' && h.packetIn
+          ? [`${h.place.name} ${h.packetIn.dst}`]
+          : [],
+      ),
+    ),
+  )
+  return underlay.balancers.flatMap((b) =>
+    b.vips.filter((v) => seen.has(`${b.name} ${v.ip}`)).map((v) => balancerNote(b.name, v)),
+  )
+}
+
+function balancerNote(balancer: string, vip: Vip): Note {
+  const { targets, left, failOpen } = vip.spread()
+  const over = targets.map((t) => t.node).join(', ')
+  const said =
+    targets.length === 0
+      ? 'has no node to send to'
+      : failOpen
+        ? `finds no node healthy and tries all: ${over}`
+        : `spreads over ${over}`
+  const reasons = left.map(({ node, why }) => `${node} ${why}`)
+  const seat = vip.hostname === undefined ? '' : ` (${vip.hostname} has no known address, ${vip.ip} stands for it)`
+  const ports = vip.listeners.map((l) => formatSocketAddress(vip.ip, l.port)).join(', ')
+  return {
+    level: failOpen || targets.length === 0 ? 'warning' : 'info',
+    code: 'load-balancer',
+    message: `load balancer ${balancer} ${said} for ${ports}${seat}${reasons.length > 0 ? `; left out: ${reasons.join('; ')}` : ''}`,
+  }
+}
