@@ -18,6 +18,53 @@ function listing(objects: TestObjects, given: Partial<ProxySettings> = {}): stri
     .map((line) => line.replace(/(KUBE-(?:SVC|SVL|EXT|FW|SEP|XLB)-)[A-Z2-7]{16}/g, '$1#'))
 }
 
+test('a node without services: the whole restore input', () => {
+  expect(restoreInput([], testSettings())).toBe(`*filter
+:KUBE-SERVICES - [0:0]
+:KUBE-EXTERNAL-SERVICES - [0:0]
+:KUBE-FORWARD - [0:0]
+:KUBE-NODEPORTS - [0:0]
+:KUBE-PROXY-FIREWALL - [0:0]
+:KUBE-FIREWALL - [0:0]
+-A KUBE-FIREWALL -m comment --comment "block incoming localnet connections" -d 127.0.0.0/8 ! -s 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP
+-A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP
+-A KUBE-FORWARD -m comment --comment "kubernetes forwarding rules" -m mark --mark 0x00004000/0x00004000 -j ACCEPT
+-A KUBE-FORWARD -m comment --comment "kubernetes forwarding conntrack rule" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+COMMIT
+*nat
+:KUBE-SERVICES - [0:0]
+:KUBE-NODEPORTS - [0:0]
+:KUBE-POSTROUTING - [0:0]
+:KUBE-MARK-MASQ - [0:0]
+-A KUBE-POSTROUTING -m mark ! --mark 0x00004000/0x00004000 -j RETURN
+-A KUBE-POSTROUTING -j MARK --xor-mark 0x00004000
+-A KUBE-POSTROUTING -m comment --comment "kubernetes service traffic requiring SNAT" -j MASQUERADE --random-fully
+-A KUBE-MARK-MASQ -j MARK --or-mark 0x00004000
+-A KUBE-SERVICES -m comment --comment "kubernetes service nodeports; NOTE: this must be the last rule in this chain" -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS
+COMMIT
+`)
+})
+
+test.each([
+  { name: 'a liberal conntrack keeps INVALID packets', given: { conntrackTCPBeLiberal: true }, lines: [] },
+  {
+    name: 'which nobody looked at before 1.29',
+    given: { conntrackTCPBeLiberal: true, minor: 28 },
+    lines: ['--ctstate INVALID -j DROP'],
+  },
+  {
+    name: 'nfacct counts them',
+    given: { nfacct: true },
+    lines: ['--ctstate INVALID -m nfacct --nfacct-name ct_state_invalid_dropped_pkts -j DROP'],
+  },
+  { name: 'but not before 1.31', given: { nfacct: true, minor: 30 }, lines: ['--ctstate INVALID -j DROP'] },
+])('INVALID: $name', ({ given, lines }) => {
+  const found = restoreInput([], testSettings(given))
+    .split('\n')
+    .filter((line) => line.includes('INVALID'))
+  expect(found.map((line) => line.replace(/.*(?=--ctstate)/, ''))).toEqual(lines)
+})
+
 const local = () =>
   new TestObjects([
     service(
