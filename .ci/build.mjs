@@ -24,6 +24,8 @@ await build({
   target: 'node20',
   logLevel: 'warning',
   // Dependencies in CommonJS ask for Node's own modules by require.
-  banner: { js: "import { createRequire as requireFrom } from 'node:module'\nconst require = requireFrom(import.meta.url)" },
+  banner: {
+    js: "import { createRequire as requireFrom } from 'node:module'\nconst require = requireFrom(import.meta.url)",
+  },
 })
 chmodSync(join('dist', 'kubehop.js'), 0o755)
