@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildCluster } from '../src/cluster/build.ts'
 import type { Cluster } from '../src/cluster/cluster.ts'
@@ -15,17 +15,27 @@ export interface LoadedScenario {
 const scenarios = join(import.meta.dirname, '../scenarios')
 
 /** A folder of `scenarios/`, with all that the controllers and agents make of it. */
-export function loadScenario(name: string): LoadedScenario {
-  const folder = join(scenarios, name)
-  const files = readdirSync(folder)
-    .filter((f) => f.endsWith('.yaml'))
-    .sort()
-  return loadText(...files.map((f) => ({ path: f, text: readFileSync(join(folder, f), 'utf8') })))
+export const loadScenario = (name: string): LoadedScenario => load(manifestsIn(join(scenarios, name)))
+
+export const hasFix = (name: string): boolean => existsSync(join(scenarios, name, 'fix'))
+
+/** The same with its `fix/` applied: objects there replace their namesakes, and its Expectations take the place of all. */
+export function loadFixed(name: string): LoadedScenario {
+  const base = manifestsIn(join(scenarios, name)).filter((f) => f.path !== 'expectations.yaml')
+  return load(base, manifestsIn(join(scenarios, name, 'fix')))
 }
 
+const manifestsIn = (folder: string): readonly ManifestFile[] =>
+  readdirSync(folder)
+    .filter((f) => f.endsWith('.yaml'))
+    .sort()
+    .map((f) => ({ path: f, text: readFileSync(join(folder, f), 'utf8') }))
+
 /** Manifests as text. */
-export function loadText(...files: readonly ManifestFile[]): LoadedScenario {
-  const { store, settings, problems } = loadManifests(files)
+export const loadText = (...files: readonly ManifestFile[]): LoadedScenario => load(files)
+
+function load(files: readonly ManifestFile[], applied: readonly ManifestFile[] = []): LoadedScenario {
+  const { store, settings, problems } = loadManifests(files, { applied })
   const late = runControllers(store, settings)
   const built = buildCluster(store, settings)
   return {

@@ -2,13 +2,30 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkExpectation } from '../src/trace/expectation.ts'
-import { loadScenario } from './scenario.ts'
+import { hasFix, type LoadedScenario, loadFixed, loadScenario } from './scenario.ts'
 
 const root = join(import.meta.dirname, '../scenarios')
 const names = readdirSync(root).filter((name) => statSync(join(root, name)).isDirectory())
 
 describe.each(names)('scenario %s', (name) => {
-  const { cluster, problems } = loadScenario(name)
+  expectationsHold(loadScenario(name))
+})
+
+describe.each(names.filter(hasFix))('scenario %s with its fix', (name) => {
+  const fixed = loadFixed(name)
+  expectationsHold(fixed)
+
+  test('flips a verdict', () => {
+    const verdicts = ({ cluster }: LoadedScenario) =>
+      cluster.objects
+        .list('Expectation')
+        .flatMap((e) => e.spec.expect.map((x) => `${x.from} ${x.to} ${x.size ?? ''} ${x.verdict}`))
+    const before = verdicts(loadScenario(name))
+    expect(verdicts(fixed).some((v) => v.endsWith(' delivered') && !before.includes(v))).toBe(true)
+  })
+})
+
+function expectationsHold({ cluster, problems }: LoadedScenario): void {
   const expectations = cluster.objects.list('Expectation')
 
   test('loads without a problem', () => {
@@ -27,4 +44,4 @@ describe.each(names)('scenario %s', (name) => {
   )('$title', ({ namespace, expected }) => {
     expect(checkExpectation(cluster, expected, { namespace, seed: 1 }).differences).toEqual([])
   })
-})
+}

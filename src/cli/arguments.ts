@@ -4,6 +4,8 @@ import { version } from './version.ts'
 /** Options of every command, as parsed. */
 export interface CommonArguments {
   readonly filename: readonly string[]
+  /** Manifests applied over the others. */
+  readonly apply: readonly string[]
   readonly namespace: string
   readonly output: string | undefined
   readonly seed: number
@@ -256,6 +258,13 @@ function parser(): ReturnType<typeof yargs> {
       default: [],
       describe: 'manifest, directory of manifests, or - for standard input; repeatable',
     })
+    .option('apply', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      default: [],
+      describe: 'manifests applied over the input: they replace objects of the same name; repeatable',
+    })
     .option('namespace', {
       alias: 'n',
       type: 'string',
@@ -330,6 +339,7 @@ function toCommand(args: Raw): ParsedArguments {
     return { kind: 'usage', message: `--${wrong === 'srcPort' ? 'src-port' : wrong} takes a whole number` }
   const common: CommonArguments = {
     filename: texts(args.filename),
+    apply: texts(args.apply),
     namespace: text(args.namespace) ?? 'default',
     output: text(args.output),
     seed: Number(args.seed),

@@ -28,13 +28,14 @@ export function loadInput(paths: readonly string[], args: CommonArguments, io: I
     return undefined
   }
   const { files, problems: fileProblems } = expandPaths(paths, io.files)
+  const applied = expandPaths(args.apply, io.files)
   const {
     store,
     settings,
     problems: loadProblems,
     ignored,
-  } = loadManifests(files, { namespace: args.namespace, settings: flags.settings })
-  const early = [...fileProblems, ...loadProblems]
+  } = loadManifests(files, { namespace: args.namespace, settings: flags.settings, applied: applied.files })
+  const early = [...fileProblems, ...applied.problems, ...loadProblems]
   const late = early.some(isError) ? [] : runControllers(store, settings)
   const failed = report([...early, ...late], args, io)
   tellIgnored(ignored, args, io)

@@ -10,6 +10,8 @@ export interface LoadOptions {
   readonly namespace?: string
   /** What the command line says in place of the objects. */
   readonly settings?: Partial<ClusterSettings>
+  /** Applied over the files: an object of the same kind, namespace and name is replaced. */
+  readonly applied?: readonly ManifestFile[]
 }
 
 export interface LoadResult {
@@ -23,17 +25,26 @@ export interface LoadResult {
 
 /** From files to a store that has been checked. Where a problem is an error, the store is incomplete. */
 export function loadManifests(files: readonly ManifestFile[], options: LoadOptions = {}): LoadResult {
-  const { namespace = 'default', settings: flags = {} } = options
+  const { namespace = 'default', settings: flags = {}, applied = [] } = options
   const { objects, problems: readProblems, ignored } = readManifests(files, { namespace })
-  const { store, problems: storeProblems } = loadStore(objects)
+  const later = readManifests(applied, { namespace })
+  const { store, problems: storeProblems } = loadStore(applyOver(objects, later.objects))
   const { settings, stated, problems: settingProblems } = clusterSettings(store, flags)
   const checkProblems = checkObjects(store, settings, stated)
   return {
     store,
     settings,
-    problems: [...readProblems, ...storeProblems, ...settingProblems, ...checkProblems],
+    problems: [...readProblems, ...later.problems, ...storeProblems, ...settingProblems, ...checkProblems],
     ignored,
   }
+}
+
+/** `kubectl apply` of whole objects: those that have a namesake take its place, the rest follow. */
+function applyOver(objects: readonly Loaded[], applied: readonly Loaded[]): readonly Loaded[] {
+  const key = ({ object }: Loaded): string => JSON.stringify(refTo(object))
+  const newer = new Map(applied.map((a) => [key(a), a]))
+  const known = new Set(objects.map(key))
+  return [...objects.map((o) => newer.get(key(o)) ?? o), ...applied.filter((a) => !known.has(key(a)))]
 }
 
 /** Objects in a store; of two with one name, the first, and a problem that names both places. */
