@@ -5,8 +5,6 @@
 export interface BaselineOptions {
   /** Off: no router solicitation, duplicate address detection or multicast report disturbs what is observed. */
   readonly ipv6: boolean
-  /** Milliseconds between two ARP requests: 1000 on a real host, less where a prober need not wait. */
-  readonly retransMs: number
 }
 
 const ipv4Device = {
@@ -57,14 +55,12 @@ export interface Baseline {
 }
 
 /** Lines for `sysctl -p -`. */
-export function baseline({ ipv6, retransMs }: BaselineOptions): Baseline {
+export function baseline({ ipv6 }: BaselineOptions): Baseline {
   const perDevice = Object.entries(ipv4Device).flatMap(([name, value]) =>
     (['all', 'default'] as const).map((device) => [`net.ipv4.conf.${device}.${name}`, value] as const),
   )
-  // A user namespace has no settings for neighbours.
-  const neighbour = [['net.ipv4.neigh.default.retrans_time_ms', String(retransMs)]] as const
   const always = [...Object.entries(namespaceWide), ...perDevice]
-  const missable = [...neighbour, ...Object.entries(whereThere), ...Object.entries(ipv6 ? ipv6Quiet : ipv6Off)]
+  const missable = [...Object.entries(whereThere), ...Object.entries(ipv6 ? ipv6Quiet : ipv6Off)]
   return { always: always.map(line), whereThere: missable.map(line) }
 }
 

@@ -1,17 +1,23 @@
+import type { NetnsState } from '../artefact/netns.ts'
 import type { Machine } from '../cluster/machine.ts'
 import { type BaselineOptions, baseline } from './baseline.ts'
-import type { Cable, LabPlan, LabSpace } from './plan.ts'
+import { type Cable, isWired, type LabPlan, type LabSpace } from './plan.ts'
 import { type SpaceCommands, spaceCommands } from './space-commands.ts'
 
 /** The namespace that holds the far ends of cables that lead nowhere. */
 export const nowhere = (run: string): string => `kh${run}-x`
 
+export interface ScriptOptions {
+  /** Milliseconds between two neighbour requests, a second on a real host: less where a prober need not wait. */
+  readonly retransMs?: number
+}
+
 /** A shell script that builds the whole cluster from network namespaces. Needs root, or a user namespace of its own. */
-export function buildScript(plan: LabPlan, options: Omit<BaselineOptions, 'ipv6'> = { retransMs: 1000 }): string {
+export function buildScript(plan: LabPlan, options: ScriptOptions = {}): string {
   const names = [...plan.spaces.map((s) => s.name), ...(plan.cables.some((c) => !c.b) ? [nowhere(plan.run)] : [])]
   return [
     head(plan, names),
-    helpers({ ...options, ipv6: plan.ipv6 }),
+    helpers({ ipv6: plan.ipv6 }),
     '# Namespaces: one each for nodes, pods, routers, switches and hosts.',
     heredoc(
       'ip -batch -',
@@ -20,7 +26,7 @@ export function buildScript(plan: LabPlan, options: Omit<BaselineOptions, 'ipv6'
     `for netns in ${names.join(' ')}; do baseline "$netns"; done`,
     '',
     cables(plan),
-    ...plan.spaces.map((s) => spaceText(s, spaceCommands(s.state, plan.ipv6))),
+    ...plan.spaces.map((s) => spaceText(s, spaceCommands(s.state, plan.ipv6), options.retransMs)),
     `finished=yes`,
     '',
   ].join('\n')
@@ -108,7 +114,7 @@ function cable({ a, b }: Cable, loose: readonly Cable[], run: string): string {
   return `link add ${a.device} type veth peer name ${far.device}${netns}`
 }
 
-function spaceText({ name, machine }: LabSpace, c: SpaceCommands): string {
+function spaceText({ name, machine, state }: LabSpace, c: SpaceCommands, retransMs: number | undefined): string {
   const some = (command: string, lines: readonly string[]): readonly string[] =>
     lines.length === 0 ? [] : [heredoc(command, lines).trimEnd()]
   const text = (command: string, rules: string): readonly string[] =>
@@ -116,7 +122,7 @@ function spaceText({ name, machine }: LabSpace, c: SpaceCommands): string {
   return [
     `# ${describe(machine)}`,
     ...some(`within ${name} sysctl -eqp -`, c.sysctlsFirst),
-    ...some(`ip -n ${name} -batch -`, c.ip),
+    ...some(`ip -n ${name} -batch -`, [...c.ip, ...patience(state, retransMs)]),
     ...some(`ip -6 -n ${name} -batch -`, c.ip6),
     ...some(`bridge -n ${name} -batch -`, c.bridge),
     ...some(`within ${name} sysctl -eqp -`, c.sysctlsLast),
@@ -125,3 +131,10 @@ function spaceText({ name, machine }: LabSpace, c: SpaceCommands): string {
     '',
   ].join('\n')
 }
+
+const patience = ({ links }: NetnsState, retransMs: number | undefined): readonly string[] =>
+  retransMs === undefined
+    ? []
+    : links
+        .filter((l) => isWired(l) || l.kind.kind === 'bridge' || l.kind.kind === 'vxlan')
+        .map((l) => `ntable change name arp_cache dev ${l.name} retrans ${retransMs}`)

@@ -1,7 +1,11 @@
+import { formatRuleset } from '../artefact/iptables/print.ts'
 import type { NetnsState } from '../artefact/netns.ts'
 import type { Network } from '../cluster/loop.ts'
 import type { Machine, NetnsId } from '../cluster/machine.ts'
+import { families } from '../net/ip.ts'
+import type { Lot } from '../trace/lots.ts'
 import { type Compared, compareBranches, type Part } from './compare.ts'
+import { forceLots } from './force.ts'
 import { portsOfNetwork, portText } from './known-ports.ts'
 import type { Observation } from './observation.ts'
 import { observationOf } from './observe.ts'
@@ -35,7 +39,10 @@ export interface LabSession {
   readonly kernel: string
   /** What is not there as the artefacts say, by namespace. */
   readonly lacking: ReadonlyMap<NetnsId, readonly string[]>
-  probe(probe: Probe): Promise<Outcome>
+  /** `branch` decides all lots beforehand, as on that branch of the prediction; otherwise chance does. */
+  probe(probe: Probe, branch?: number): Promise<Outcome>
+  /** How many ways the probe may take. */
+  branches(probe: Probe): number
   close(): Promise<void>
 }
 
@@ -66,7 +73,8 @@ async function build(observer: Observer, network: Network, run: string): Promise
   return {
     kernel: hello.kernel,
     lacking,
-    probe: (probe) => probeOnce({ observer, network, plan, known, lacking }, probe),
+    probe: (probe, branch) => probeOnce({ observer, network, plan, known, lacking }, probe, branch),
+    branches: (probe) => predict(network, probe, portText(known, probe.request)).length,
     close: () => observer.close(),
   }
 }
@@ -122,16 +130,37 @@ interface Running {
   readonly lacking: ReadonlyMap<NetnsId, readonly string[]>
 }
 
-async function probeOnce(running: Running, probe: Probe): Promise<Outcome> {
+async function probeOnce(running: Running, probe: Probe, branch: number | undefined): Promise<Outcome> {
   const { observer, network, plan, known, lacking } = running
   const port = portText(known, probe.request)
-  const predictions = predict(network, probe, port)
+  const all = predict(network, probe, port)
+  const forced = branch === undefined ? undefined : all[branch]
+  const predictions = forced ? [forced] : all
   const why = notComparable(predictions, probe, lacking)
   if (why !== undefined) return { kind: 'not comparable', why }
   const message = probeMessage(probe, plan, predictions)
+  const undo = forced && (await force(running, forced.lots))
   const reply = await observer.ask<ProbeReply>(message)
+  await undo?.()
   if (isFailed(reply)) return { kind: 'not comparable', why: reply.failed }
   return judge(running, predictions, { ...reply, protocol: message.protocol }, port)
+}
+
+/** Loads rules in which the lots have fallen; what is returned loads the others again. */
+async function force({ observer, plan }: Running, lots: readonly Lot[]): Promise<() => Promise<void>> {
+  const undo: ObserverMessage[] = []
+  for (const { name, state } of plan.spaces) {
+    for (const family of families) {
+      const before = formatRuleset(state.iptables[family])
+      const after = formatRuleset(forceLots(state.iptables[family], lots))
+      if (before === after) continue
+      await observer.ask<Done>({ do: 'restore', netns: name, family, rules: after })
+      undo.push({ do: 'restore', netns: name, family, rules: before })
+    }
+  }
+  return async () => {
+    for (const message of undo) await observer.ask<Done>(message)
+  }
 }
 
 function judge({ plan }: Running, predictions: readonly Prediction[], reply: ProbeReply, port: PortText): Outcome {

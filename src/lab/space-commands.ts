@@ -66,7 +66,7 @@ const addresses = (state: NetnsState, ipv6: boolean): readonly string[] =>
   state.addresses
     .filter((a) => !(a.dev === 'lo' && (a.ip === '127.0.0.1' || a.ip === '::1')))
     .filter((a) => ipv6 || familyOf(a.ip) === 'ipv4')
-    .map((a) => `addr add ${formatAddress(a)}${a.noPrefixRoute ? ' noprefixroute' : ''}${nodad(a.ip)}`)
+    .map((a) => `addr add ${formatAddress(a)}${nodad(a.ip)}`)
 
 const nodad = (ip: string): string => (ip.includes(':') ? ' nodad' : '')
 

@@ -15,6 +15,8 @@ export interface Ends {
 export interface ConnectedSocket {
   readonly ends: Ends
   readonly owner: string
+  /** IP_TTL, where the process has set it: the kernel's own answers of this socket have it too. */
+  readonly ttl?: number
   state: 'syn-sent' | 'syn-received' | 'established'
 }
 

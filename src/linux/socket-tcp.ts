@@ -81,7 +81,7 @@ function whileConnecting(work: Work, skb: Skb, tcp: Tcp, socket: ConnectedSocket
   }
   socket.state = 'established'
   tellDelivered(work, skb, socket.owner, false)
-  if (work.ns.options.completeHandshake) answer(work, skb, tcp, ack, timestampOptions)
+  if (work.ns.options.completeHandshake) answer(work, skb, tcp, ack, timestampOptions, socket.ttl)
 }
 
 /** tcp_v4_send_reset: to what no socket wants, unless it is a RST itself. */
@@ -109,15 +109,15 @@ export function resetOf(tcp: Tcp): Tcp {
 const after = (tcp: Tcp): number =>
   (tcp.seq + tcp.data + (tcp.flags & syn ? 1 : 0) + (tcp.flags & tcpFlag.fin ? 1 : 0)) >>> 0
 
-function answer(work: Work, skb: Skb, tcp: Tcp, flags: number, options: number): void {
+function answer(work: Work, skb: Skb, tcp: Tcp, flags: number, options: number, ttl?: number): void {
   const seq = flags & syn ? 0 : tcp.ack
   const { srcPort: dstPort, dstPort: srcPort } = tcp
-  sendTo(work, skb, { kind: 'tcp', srcPort, dstPort, flags, seq, ack: after(tcp), options, data: 0 })
+  sendTo(work, skb, { kind: 'tcp', srcPort, dstPort, flags, seq, ack: after(tcp), options, data: 0 }, ttl)
 }
 
-function sendTo(work: Work, { packet }: Skb, payload: Tcp): void {
+function sendTo(work: Work, { packet }: Skb, payload: Tcp, ttl?: number): void {
   const route = routeOutput(work, { src: packet.dst, dst: packet.src, mark: 0 }, 'output')
   if (route.kind === 'error') return
   const reply = kernelPacket(work, packet.dst, packet.src, 0, payload)
-  localOut(work, skbOf({ ...reply, df: true }), route.dst)
+  localOut(work, skbOf({ ...reply, df: true, ttl: ttl ?? reply.ttl }), route.dst)
 }
