@@ -14,7 +14,7 @@ import { parseSysctls } from '../artefact/sysctl-text.ts'
 import type { Parsed } from '../artefact/text-line.ts'
 import type { NodeState, NodeStateSpec } from '../kube/objects/kubehop.ts'
 import type { ObjectReader } from '../kube/store.ts'
-import type { Family } from '../net/ip.ts'
+import { type Family, families } from '../net/ip.ts'
 import { prefixesEqual } from '../net/prefix.ts'
 import type { AgentProblem } from './build.ts'
 
@@ -55,7 +55,7 @@ function applyNodeState(state: NetnsState, nodeState: NodeState, problems: Agent
   const read = reader(nodeState, problems)
   const over = spec.mode !== 'replace'
   return [
-    (s: NetnsState) => removed(s, spec, read),
+    (s: NetnsState) => removed(s, nodeState, problems),
     (s: NetnsState): NetnsState => ({ ...s, sysctls: combined(over, s.sysctls, sysctlsOf(nodeState, problems)) }),
     (s: NetnsState): NetnsState => ({
       ...s,
@@ -137,13 +137,19 @@ const problemOf = ({ metadata }: NodeState, field: string, p: TextProblem): Agen
 })
 
 const routesOf = (read: Read): ReturnType<typeof parseRoutes>['entries'] | undefined =>
-  read('routes', (text) => {
-    const lines = text.split('\n')
-    const of = (family: Family): Parsed<ReturnType<typeof parseRoutes>['entries'][number]> =>
-      parseRoutes(lines.map((l) => (l.includes(':') === (family === 'ipv6') ? l : '')).join('\n'), family)
-    const [ipv4, ipv6] = [of('ipv4'), of('ipv6')]
-    return { entries: [...ipv4.entries, ...ipv6.entries], problems: [...ipv4.problems, ...ipv6.problems] }
-  })
+  read('routes', parseRoutesOfBoth)
+
+/** A line with a colon is of IPv6. */
+function parseRoutesOfBoth(text: string): ReturnType<typeof parseRoutes> {
+  const lines = text.split('\n')
+  const [ipv4, ipv6] = families.map((family) =>
+    parseRoutes(lines.map((l) => (l.includes(':') === (family === 'ipv6') ? l : '')).join('\n'), family),
+  )
+  return {
+    entries: [...(ipv4?.entries ?? []), ...(ipv6?.entries ?? [])],
+    problems: [...(ipv4?.problems ?? []), ...(ipv6?.problems ?? [])],
+  }
+}
 
 interface RouteKey {
   readonly dst: { readonly address: NetnsState['routes'][number]['dst']['address']; readonly length: number }
@@ -197,26 +203,36 @@ function rulesOver(
 }
 
 /** `remove`: entries that this node has lost. */
-function removed(state: NetnsState, { remove }: NodeStateSpec, _read: Read): NetnsState {
+function removed(state: NetnsState, nodeState: NodeState, problems: AgentProblem[]): NetnsState {
+  const { remove } = nodeState.spec
   if (!remove) return state
-  const neighbours = parseNeighbours(remove.neighbours ?? '').entries
-  const fdb = parseFdb(remove.fdb ?? '').entries
-  const routes = [...parseRoutes(remove.routes ?? '', 'ipv4').entries]
+  const lost = <T>(field: 'routes' | 'neighbours' | 'fdb', parse: (text: string) => Parsed<T>): readonly T[] => {
+    const parsed = parse(remove[field] ?? '')
+    problems.push(...parsed.problems.map((p) => problemOf(nodeState, `spec.remove.${field}`, p)))
+    return parsed.entries
+  }
+  const [neighbours, fdb, routes] = [
+    lost('neighbours', parseNeighbours),
+    lost('fdb', parseFdb),
+    lost('routes', parseRoutesOfBoth),
+  ]
+  const without = (field: 'iptables' | 'ip6tables', family: Family): Ruleset => {
+    const { ruleset, problems: found } = parseRuleset(remove[field] ?? '', family)
+    problems.push(...found.map((p) => problemOf(nodeState, `spec.remove.${field}`, p)))
+    return withoutRules(state.iptables[family], ruleset)
+  }
   return {
     ...state,
     neighbours: state.neighbours.filter((n) => !neighbours.some((r) => r.dev === n.dev && r.ip === n.ip)),
-    fdb: state.fdb.filter((f) => !fdb.some((r) => r.dev === f.dev && r.mac === f.mac)),
+    fdb: state.fdb.filter(
+      (f) => !fdb.some((r) => r.dev === f.dev && r.mac === f.mac && (r.dst === undefined || r.dst === f.dst)),
+    ),
     routes: state.routes.filter((x) => !routes.some((r) => sameRoute(r, x))),
-    iptables: {
-      ipv4: withoutRules(state.iptables.ipv4, remove.iptables),
-      ipv6: withoutRules(state.iptables.ipv6, remove.iptables),
-    },
+    iptables: { ipv4: without('iptables', 'ipv4'), ipv6: without('ip6tables', 'ipv6') },
   }
 }
 
-function withoutRules(ruleset: Ruleset, text: string | undefined): Ruleset {
-  if (text === undefined) return ruleset
-  const { ruleset: lost } = parseRuleset(text, ruleset.family)
+function withoutRules(ruleset: Ruleset, lost: Ruleset): Ruleset {
   const chainLoses = (table: string, chain: string) =>
     lost.tables.find((t) => t.name === table)?.chains.find((c) => c.name === chain)?.rules ?? []
   return {

@@ -179,6 +179,7 @@ class VisitTeller {
         return isNdp(event.packet)
       case 'bridge-learn':
         return true
+      case 'sysctl':
       case 'rule':
       case 'rule-miss':
       case 'chain-end':

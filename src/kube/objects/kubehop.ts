@@ -84,6 +84,7 @@ export interface NodeStateSpec {
     readonly neighbours?: string
     readonly fdb?: string
     readonly iptables?: string
+    readonly ip6tables?: string
   }
 }
 

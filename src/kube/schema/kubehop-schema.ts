@@ -54,7 +54,7 @@ export const nodeState: JsonSchema = exactObjectWith(
       links: text,
       addresses: text,
       conntrack: text,
-      remove: exactFields({ routes: text, neighbours: text, fdb: text, iptables: text }),
+      remove: exactFields({ routes: text, neighbours: text, fdb: text, iptables: text, ip6tables: text }),
     }),
   },
   'spec',

@@ -2,6 +2,7 @@ import type { BridgePortSettings, DeviceName, Link } from '../../artefact/link.t
 import { defaultPortSettings } from '../../artefact/link.ts'
 import { isGroupMac, type Mac, zeroMac } from '../../net/mac.ts'
 import { packetLength } from '../../packet/length.ts'
+import { packetFamily } from '../../packet/packet.ts'
 import { fragment } from '../fragment.ts'
 import { dropTooBig } from '../hooks.ts'
 import type { Bridge } from '../netns.ts'
@@ -39,6 +40,7 @@ export function bridgeFinish(work: Work, bridge: Bridge, port: Link, ethernet: E
   const to = known ? [known] : bridge.ports
   const allowed = to.filter((p) => mayDeliver(port, p, known !== undefined))
   tellForward(work, bridge, port, allowed, known !== undefined, ethernet)
+  if (!netfilter && allowed.length > 0) tellUnseen(work, ethernet)
   if (known && allowed.length === 0 && !up) refuse(work, port, known, ethernet)
   for (const target of allowed) forwardTo(work, bridge, port, target, ethernet, netfilter)
   if (up) passUp(work, bridge, port, ethernet, netfilter)
@@ -74,6 +76,15 @@ function tellForward(
     by: known ? 'fdb' : 'flood',
     frame: frameOf(ethernet),
   })
+}
+
+/** Why no hook saw an IP packet that went from port to port. */
+function tellUnseen(work: Work, ethernet: Ethernet): void {
+  const packet = packetOf(ethernet)
+  if (!packet) return
+  const name = packetFamily(packet) === 'ipv4' ? 'iptables' : 'ip6tables'
+  const effect = `bridged past ${name}, conntrack and NAT`
+  work.emit({ kind: 'sysctl', key: `net.bridge.bridge-nf-call-${name}`, value: '0', effect })
 }
 
 /** br_fdb_update: entries of agents move too when the address shows up elsewhere; the bridge's own never do. */
