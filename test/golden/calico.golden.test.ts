@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'vitest'
+import { readYaml } from '../../src/kube/yaml.ts'
+import { conversion } from './calico-conversion.ts'
+import { type CalicoGolden, calicoRuleKinds } from './calico-rule-kinds.ts'
+import { goldenRoot } from './golden-root.ts'
+
+const root = goldenRoot('calico')
+
+function readCase(path: string): CalicoGolden {
+  const result = readYaml(readFileSync(path, 'utf8'))
+  if (!result.ok) throw new Error(`${path}: ${JSON.stringify(result.faults)}`)
+  return result.documents[0]?.value as CalicoGolden
+}
+
+/** Speakers have a test of their own. */
+const elsewhere = new Set(['bird-config', 'bird-output'])
+
+if ('missing' in root) test.skip(root.missing, () => {})
+else {
+  const kinds = { ...calicoRuleKinds, conversion }
+  for (const file of readdirSync(root.path).filter((f) => f.endsWith('.yaml'))) {
+    const golden = readCase(join(root.path, file))
+    if (elsewhere.has(golden.kind)) continue
+    describe(`golden ${golden.name}`, () => {
+      const cases = golden.cases ?? [{ name: golden.name, expected: golden.expected }]
+      cases.forEach((c, i) => {
+        test(c.name ?? `case ${i + 1}`, () => {
+          const check = kinds[golden.kind as keyof typeof kinds]
+          if (check === undefined) throw new Error(`no check for kind ${golden.kind}`)
+          check(golden, c)
+        })
+      })
+    })
+  }
+}
