@@ -22,7 +22,7 @@ CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 3
 SO_TIMESTAMPNS = 35
 SO_RCVBUFFORCE = 33
-NETLINK_NETFILTER = 12
+NETLINK_ROUTE, NETLINK_NETFILTER = 0, 12
 SOL_NETLINK = 270
 NFNLGRP_NFTRACE = 9
 MSG_ERRQUEUE = 0x2000
@@ -164,6 +164,25 @@ def connection(body):
     return entry
 
 
+def forget_neighbours(sock):
+    """`ip neigh flush`: all that the kernel learned (RTM_GETNEIGH 30, RTM_DELNEIGH 29), not what was set (NUD 0x40, 0x80)."""
+    learned = []
+    sock.send(struct.pack('IHHIIBBHiHBB', 28, 30, 0x301, 1, 0, 0, 0, 0, 0, 0, 0, 0))
+    done = False
+    while not done:
+        for kind, body in messages(sock.recv(1 << 20)):
+            if kind in (2, 3):
+                done = True
+                break
+            family, _, _, index, state, _, _ = struct.unpack_from('BBHiHBB', body)
+            if kind == 28 and family in (socket.AF_INET, socket.AF_INET6) and not state & 0xC0:
+                learned += [(family, index, v) for tag, v in attributes(body[12:]) if tag == 1]
+    for family, index, address in learned:
+        body = struct.pack('BBHiHBB', family, 0, 0, index, 0, 0, 0) + struct.pack('HH', 4 + len(address), 1) + address
+        sock.send(struct.pack('IHHII', 16 + len(body), 29, 5, 1, 0) + body)
+        sock.recv(65536)
+
+
 def tuple_of(data):
     result = {'srcPort': 0, 'dstPort': 0}
     for tag, value in attributes(data):
@@ -211,6 +230,8 @@ class Space:
             self.packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
             self.packets.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
             rcvbuf(self.packets, 1 << 24)
+            self.routing = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_ROUTE)
+            self.routing.bind((0, 0))
             self.packets.setblocking(False)
             for wanted in listen:
                 self.open_server(*wanted)
@@ -278,6 +299,7 @@ class Space:
 
     def forget(self):
         """State that one probe leaves behind and the next would meet."""
+        forget_neighbours(self.routing)
         if self.conntrack:
             try:
                 flush_connections(self.conntrack)

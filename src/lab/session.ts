@@ -1,6 +1,6 @@
 import { formatRuleset } from '../artefact/iptables/print.ts'
 import type { NetnsState } from '../artefact/netns.ts'
-import type { Network } from '../cluster/loop.ts'
+import type { Network, Visit } from '../cluster/loop.ts'
 import type { Machine, NetnsId } from '../cluster/machine.ts'
 import { families } from '../net/ip.ts'
 import type { Lot } from '../trace/lots.ts'
@@ -86,9 +86,15 @@ function cannotRun(why: string): string {
   return why
 }
 
+/** A cable to nowhere holds addresses as well as a dummy device does; what is sent by it is not comparable. */
+const withStandIns = (state: NetnsState, { kinds }: Hello): NetnsState =>
+  kinds.includes('dummy')
+    ? { ...state, links: state.links.map((l) => (l.kind.kind === 'dummy' ? { ...l, kind: { kind: 'physical' } } : l)) }
+    : state
+
 /** Without the devices that this kernel cannot make, which are noted. */
 function buildable(machine: Machine, hello: Hello, lacking: Map<NetnsId, string[]>): NetnsState {
-  const state = machine.state()
+  const state = withStandIns(machine.state(), hello)
   const missing = state.links.filter((l) => hello.kinds.includes(l.kind.kind) || l.kind.kind === 'tun')
   if (state.conntrack.length > 0) lacking.set(machine.id, ['connections that are there before the first packet'])
   if (missing.length === 0) return state
@@ -131,12 +137,12 @@ interface Running {
 }
 
 async function probeOnce(running: Running, probe: Probe, branch: number | undefined): Promise<Outcome> {
-  const { observer, network, plan, known, lacking } = running
+  const { observer, network, plan, known } = running
   const port = portText(known, probe.request)
   const all = predict(network, probe, port)
   const forced = branch === undefined ? undefined : all[branch]
   const predictions = forced ? [forced] : all
-  const why = notComparable(predictions, probe, lacking)
+  const why = notComparable(predictions, probe, running)
   if (why !== undefined) return { kind: 'not comparable', why }
   const message = probeMessage(probe, plan, predictions)
   const undo = forced && (await force(running, forced.lots))
@@ -183,16 +189,24 @@ const tablesOf = (s: NetnsState): number => s.iptables.ipv4.tables.length + s.ip
 function notComparable(
   predictions: readonly Prediction[],
   probe: Probe,
-  lacking: ReadonlyMap<NetnsId, readonly string[]>,
+  { lacking, plan }: Running,
 ): string | undefined {
   if (probe.request.payload.kind === 'sctp') return 'SCTP'
   if (predictions.some((p) => p.overrun)) return 'a loop of frames that never ends'
   const visited = new Set(predictions.flatMap((p) => p.visits.map((v) => v.netns)))
   for (const [netns, what] of lacking) if (visited.has(netns)) return `${netns}: ${what.join(', ')}`
+  const dummy = predictions.some((p) => p.visits.some((v) => sendsByDummy(v, plan)))
+  if (dummy) return 'a device of kind dummy'
   const events = predictions.flatMap((p) => p.visits.flatMap((v) => v.events))
   return events.some((e) => e.kind === 'drop' && e.reason === 'unsupported-rule')
     ? 'a rule that is not modelled'
     : undefined
+}
+
+function sendsByDummy({ netns, events }: Visit, plan: LabPlan): boolean {
+  const machine = plan.spaces.find((s) => s.machine.id === netns)?.machine
+  const dummies = machine?.state().links.filter((l) => l.kind.kind === 'dummy') ?? []
+  return events.some((e) => e.kind === 'transmit' && dummies.some((d) => d.name === e.device))
 }
 
 function probeMessage(probe: Probe, plan: LabPlan, predictions: readonly Prediction[]): ProbeMessage {

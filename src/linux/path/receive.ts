@@ -11,11 +11,13 @@ import { forward } from './forward.ts'
 /** ip_rcv and ipv6_rcv: PREROUTING, unless br_netfilter ran it already, then the routing decision. */
 export function ipReceive(work: Work, skb: Skb, device: DeviceName, prerouted: boolean): void {
   const { packet } = skb
+  // ip_rcv_core clears the control block: what br_netfilter put together on the bridge counts as one packet from here on.
+  const { fragMaxSize: _, ...arrived } = skb
   if (skb.packetType === 'otherhost') {
     drop(work, 'other-host', packet, `the frame is not for the MAC of ${device}`, device)
     return
   }
-  const seen: Skb = { ...skb, inDevice: device, outDevice: undefined, physIn: prerouted ? skb.physIn : undefined }
+  const seen: Skb = { ...arrived, inDevice: device, outDevice: undefined, physIn: prerouted ? skb.physIn : undefined }
   const passed = prerouted ? seen : preroute(work, seen)
   if (!passed) return
   // On loopback the packet still has the route that it was sent by, unless DNAT took it.
