@@ -44,7 +44,13 @@ class Teller {
         this.#resolved.push(event)
         continue
       }
-      if (this.#direction === 'forward' && event.kind === 'icmp-send' && event.suppressed === undefined) this.#turn()
+      if (
+        this.#direction === 'forward' &&
+        event.kind === 'icmp-send' &&
+        event.suppressed === undefined &&
+        !isRedirect(event.packet)
+      )
+        this.#turn()
       const tunnel =
         released && (event.kind === 'transmit' || event.kind === 'neighbour')
           ? this.#openTunnel(visit.netns)
@@ -313,6 +319,9 @@ const entersTunnel = (event: ClusterEvent): boolean =>
 const leavesTunnel = (event: ClusterEvent): event is Passage | Extract<ClusterEvent, { kind: 'decapsulate' }> =>
   event.kind === 'decapsulate' || (event.kind === 'passage' && event.by === 'socket' && event.to === 'process')
 
+/** A router that tells of a shorter way sends the packet on all the same. */
+const isRedirect = ({ payload }: IpPacket): boolean => payload.kind === 'icmp' && payload.message.kind === 'redirect'
+
 const isNdp = (packet: IpPacket): boolean =>
   packet.payload.kind === 'icmp' &&
   (packet.payload.message.kind === 'neighbour-solicitation' ||
@@ -343,9 +352,10 @@ function packetOf(event: ClusterEvent): IpPacket | undefined {
     case 'socket-send':
     case 'socket-receive':
     case 'socket-none':
-    case 'icmp-send':
     case 'passage':
       return event.packet
+    case 'icmp-send':
+      return isRedirect(event.packet) ? undefined : event.packet
     case 'nat':
       return event.after
     case 'encapsulate':
