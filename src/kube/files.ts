@@ -35,6 +35,9 @@ function takeDirectory(path: string, access: FileAccess, files: Map<string, Mani
   for (const file of found) takeFile(file, access, files, problems)
 }
 
+/** A subdirectory of this name holds changes to what is beside it, to be applied over it (`--apply`): no part of the whole. */
+const changes = 'fix'
+
 // A link to a parent directory would go round for ever.
 const maxDirectoryDepth = 20
 
@@ -42,7 +45,7 @@ function manifestsBelow(directory: string, access: FileAccess, depth: number): r
   if (depth > maxDirectoryDepth) return []
   return access
     .namesIn(directory)
-    .filter((name) => !name.startsWith('.'))
+    .filter((name) => !name.startsWith('.') && name !== changes)
     .sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
     .flatMap((name) => {
       const path = `${directory.replace(/[\\/]+$/, '')}/${name}`

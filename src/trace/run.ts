@@ -21,6 +21,7 @@ import {
 import { passageNotes } from './passages.ts'
 import { clientOwner, type Ending, endingOf, pathTo } from './path.ts'
 import { type ResolvedRequest, resolveRequest, type TraceRequest } from './request.ts'
+import { firstSegment } from './segment.ts'
 import { tellStory } from './story.ts'
 import type { Branch, Choice, Cost, Note, Question, Reached, Session, Trace, Verdict } from './trace.ts'
 import { verdictOf } from './verdict.ts'
@@ -129,7 +130,9 @@ function runBranch(network: Network, resolved: ResolvedRequest, request: TraceRe
   })
   const { netns } = resolved.from
   const opening = world.send(netns, sendRequest(resolved, request))
-  const visits = opensFor(request, opening) ? world.send(netns, segmentRequest(resolved, request)) : opening
+  const { size } = request
+  const segment = size === undefined ? undefined : firstSegment(opening, sendRequest(resolved, request), size, network)
+  const visits = segment ? world.send(netns, segment) : opening
   const ending: Ending = endingOf(visits) ?? { kind: 'silent', visit: emptyVisit(resolved) }
   const path = pathTo(ending.visit, visits)
   const legs = tellStory(path, network.machines)
@@ -147,13 +150,6 @@ function runBranch(network: Network, resolved: ResolvedRequest, request: TraceRe
 }
 
 const eventsOf = (visit: Visit): readonly VisitEvent[] => visit.events.map((event) => ({ event, visit }))
-
-/** A size of a TCP connection is that of its first segment of data: a SYN has none. It follows where the handshake succeeds. */
-function opensFor({ size }: TraceRequest, opening: readonly Visit[]): boolean {
-  const ending = size === undefined ? undefined : endingOf(opening)
-  const { payload } = ending?.kind === 'answered' ? ending.packet : {}
-  return payload?.kind === 'tcp' && (payload.flags & tcpFlag.syn) !== 0
-}
 
 const emptyVisit = (resolved: ResolvedRequest): Visit => ({
   id: 0,
@@ -203,18 +199,6 @@ const ephemeralPort = (request: TraceRequest): number =>
   32768 + Math.floor(seededRandom(request.seed ^ 0x5eed)() * 28232)
 
 /** What the client's process asks its kernel to send. */
-/** The first data of a connection that is open: as many bytes as make a packet of the size that is asked for. */
-function segmentRequest(resolved: ResolvedRequest, request: TraceRequest): SendRequest {
-  const opening = sendRequest(resolved, request)
-  const { payload } = opening
-  if (payload.kind !== 'tcp') return opening
-  const header = resolved.dst.includes(':') ? 40 : 20
-  const options = 12
-  const data = Math.max(1, (request.size ?? 0) - header - 20 - options)
-  const flags = tcpFlag.ack | tcpFlag.psh
-  return { ...opening, payload: { ...payload, flags, seq: 1, ack: 1, options, data } }
-}
-
 export function sendRequest(resolved: ResolvedRequest, request: TraceRequest): SendRequest {
   return {
     src: undefined,

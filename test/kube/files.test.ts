@@ -3,7 +3,9 @@ import { expandPaths, type FileAccess } from '../../src/kube/files.ts'
 import { formatProblem } from '../../src/kube/problem.ts'
 
 const tree: Readonly<Record<string, string | readonly string[]>> = {
-  dir: ['b.yml', 'a.yaml', 'notes.md', 'sub', '.git', 'c.JSON'],
+  dir: ['b.yml', 'a.yaml', 'notes.md', 'sub', '.git', 'c.JSON', 'fix'],
+  'dir/fix': ['a.yaml'],
+  'dir/fix/a.yaml': 'other a',
   'dir/b.yml': 'b',
   'dir/a.yaml': 'a',
   'dir/notes.md': '#',
@@ -34,6 +36,12 @@ describe('what -f names', () => {
       name: 'a directory gives its manifests, sorted, with those below',
       paths: ['dir'],
       files: ['dir/a.yaml', 'dir/b.yml', 'dir/c.JSON', 'dir/sub/d.yaml'],
+      problems: [],
+    },
+    {
+      name: 'changes in fix/ are no part of a directory, but may be named',
+      paths: ['dir/fix'],
+      files: ['dir/fix/a.yaml'],
       problems: [],
     },
     {
