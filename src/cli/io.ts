@@ -9,6 +9,9 @@ export interface Io {
   readonly files: FileAccess
   readonly env: Readonly<Record<string, string | undefined>>
   readonly outIsTerminal: boolean
+  readonly errIsTerminal?: boolean
+  /** Milliseconds of a clock that only runs forward. */
+  readonly now?: () => number
 }
 
 export type ExitCode = 0 | 1 | 2 | 3 | 4

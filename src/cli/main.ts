@@ -22,4 +22,6 @@ process.exitCode = await run(process.argv.slice(2), {
   },
   env: process.env,
   outIsTerminal: process.stdout.isTTY,
+  errIsTerminal: process.stderr.isTTY,
+  now: () => performance.now(),
 })

@@ -1,15 +1,16 @@
 import { applyEdits } from '../artefact/iptables/apply.ts'
 import type { IptablesEdit } from '../artefact/iptables/edit.ts'
-import { addToNetns, type NetnsState } from '../artefact/netns.ts'
+import { addToNetns, type ListeningSocket, type NetnsState } from '../artefact/netns.ts'
 import { renderFlannel } from '../cni/flannel.ts'
 import type { CniResult, PodWiring } from '../cni/result.ts'
-import { nodeSockets } from '../cni/sockets.ts'
+import { nodeSockets, uniqueSockets } from '../cni/sockets.ts'
 import type { ObjectRef } from '../kube/objects/meta.ts'
 import type { Node } from '../kube/objects/node.ts'
 import type { ClusterSettings } from '../kube/settings.ts'
 import type { ObjectReader } from '../kube/store.ts'
 import { type Family, type Ip, ip } from '../net/ip.ts'
 import { prefixContains } from '../net/prefix.ts'
+import { proxySockets } from '../proxy/health-check.ts'
 import { kubeProxyIptables } from '../proxy/iptables/kube-proxy-iptables.ts'
 import { kubelet } from '../proxy/iptables/kubelet.ts'
 import { isLoopback } from '../proxy/node-port-addresses.ts'
@@ -61,6 +62,7 @@ export function buildCluster(objects: ObjectReader, settings: ClusterSettings): 
       underlay,
       uplinks,
       cni: cni.name ?? 'flannel',
+      enforcesPolicy: cni.enforcesPolicy ?? false,
       proxy: firstNode
         ? `kube-proxy ${proxySettings(objects, firstNode, 'ipv4', proxyFlags(context)).settings.mode}`
         : 'kube-proxy iptables',
@@ -115,6 +117,12 @@ function nodeMachine(node: Node, context: BuildContext): Machine {
   return { id: nodeNetns(name), kind: 'node', name, node: name, state, processes }
 }
 
+interface FamilyAgents {
+  readonly edits: readonly IptablesEdit[]
+  readonly sysctls: Readonly<Record<string, string>>
+  readonly sockets: readonly ListeningSocket[]
+}
+
 /** The agents in the order in which they start on a real node: kubelet, kube-proxy, then the network. */
 function nodeState(node: Node, context: BuildContext): NetnsState {
   const { objects, underlay, cni } = context
@@ -124,16 +132,20 @@ function nodeState(node: Node, context: BuildContext): NetnsState {
     sockets: nodeSockets(objects, name),
   })
   const localIPs = localAddresses(wired)
-  const agents = (
-    family: Family,
-  ): { readonly edits: readonly IptablesEdit[]; readonly sysctls: Readonly<Record<string, string>> } => {
+  const agents = (family: Family): FamilyAgents => {
     const { settings } = proxySettings(objects, node, family, { ...proxyFlags(context), localIPs })
-    const proxy = kubeProxyIptables(planServices(objects, settings), settings)
-    return { edits: [...kubelet(settings), ...proxy.edits, ...(own?.edits[family] ?? [])], sysctls: proxy.sysctls }
+    const plans = planServices(objects, settings)
+    const proxy = kubeProxyIptables(plans, settings)
+    return {
+      edits: [...kubelet(settings), ...proxy.edits, ...(own?.edits[family] ?? [])],
+      sysctls: proxy.sysctls,
+      sockets: proxySockets(plans),
+    }
   }
   const [ipv4, ipv6] = [agents('ipv4'), agents('ipv6')]
   const rendered: NetnsState = {
     ...wired,
+    sockets: uniqueSockets([...wired.sockets, ...ipv4.sockets, ...ipv6.sockets]),
     sysctls: { ...ipv4.sysctls, ...ipv6.sysctls, ...wired.sysctls },
     iptables: { ipv4: applyEdits(wired.iptables.ipv4, ipv4.edits), ipv6: applyEdits(wired.iptables.ipv6, ipv6.edits) },
   }

@@ -15,6 +15,8 @@ export interface Cluster {
   readonly uplinks: ReadonlyMap<string, readonly Uplink[]>
   /** `flannel vxlan`, as a person would say it. */
   readonly cni: string
+  /** Whether the CNI turns network policies into rules; where not, they have no effect on packets. */
+  readonly enforcesPolicy: boolean
   readonly proxy: string
   /** The namespaces and cables, with addresses beyond the cluster that a question names. */
   network(outside?: readonly OutsideTarget[]): Network

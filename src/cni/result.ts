@@ -54,6 +54,8 @@ export interface PodWiring {
 export interface CniResult {
   /** What it is called: `flannel vxlan`. */
   readonly name?: string
+  /** Whether its agents turn network policies into rules. Absent for no. */
+  readonly enforcesPolicy?: boolean
   readonly nodes: ReadonlyMap<string, NodeNetwork>
   readonly pods: readonly PodWiring[]
   /** What the agents would have complained about. */
