@@ -141,7 +141,7 @@ function listenerOf({ protocol = 'TCP', port, nodePort }: ServicePort, index: nu
  */
 function spreadOf(service: Service, vip: Ip, objects: ObjectReader): Spread {
   const local = service.spec.externalTrafficPolicy === 'Local'
-  const holding = local ? endpointNodes(objects, service) : []
+  const holding = local ? endpointNodes(objects, service, familyOf(vip)) : []
   const judged = objects.list('Node').map((node) => {
     const name = node.metadata.name
     const ip = internalIps(node).find((a) => familyOf(a) === familyOf(vip))

@@ -52,7 +52,7 @@ function sliceSockets(slice: EndpointSlice): readonly ListeningSocket[] {
 }
 
 /** The first of those on one port: what is declared comes before what is assumed. */
-function uniqueSockets(sockets: readonly ListeningSocket[]): readonly ListeningSocket[] {
+export function uniqueSockets(sockets: readonly ListeningSocket[]): readonly ListeningSocket[] {
   const seen = new Set<string>()
   return sockets.filter(({ protocol, address, port }) => {
     const key = `${protocol} ${address ?? ''} ${port}`

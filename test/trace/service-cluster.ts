@@ -128,7 +128,12 @@ spec: { nodeName: node-c, hostNetwork: true, containers: [{ name: c, image: c, p
   service('np', 2, web, `\n  type: NodePort${port(30080)}`),
   service('np-local', 3, onlyB, `\n  type: NodePort${port(30081)}${local}`),
   service('lb', 4, web, `\n  type: LoadBalancer${port(30082)}${ingress(10)}`),
-  service('lb-local', 5, onlyB, `\n  type: LoadBalancer${port(30083)}${local}${ingress(11)}`),
+  service(
+    'lb-local',
+    5,
+    onlyB,
+    `\n  type: LoadBalancer${port(30083)}${local}\n  healthCheckNodePort: 31083${ingress(11)}`,
+  ),
   service(
     'lb-closed',
     6,

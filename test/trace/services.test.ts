@@ -238,6 +238,13 @@ describe.each(['IPv4', 'IPv6'] as const)('Services over %s', (family) => {
       reaches: 'no-endpoints',
       notes: '"nonsense"',
     },
+    {
+      name: 'the health check node port answers whether there is an endpoint or not',
+      from: 'external',
+      to: `${at.node(0)}:31083`,
+      reaches: ['node-a'],
+      sees: 'client',
+    },
     { name: 'a hostPort', from: 'external', to: `${at.node(1)}:8999`, reaches: ['ported'], sees: 'client' },
     {
       name: 'a hostPort with the number of a node port: the node port wins',
