@@ -67,24 +67,12 @@ export const acceptAll: Filter = [{ kind: 'accept' }]
 export const rejectAll: Filter = [{ kind: 'reject' }]
 
 /** Whether the outcome can differ between prefixes with the same attributes. */
-export function readsPrefix(filter: Filter): boolean {
-  return filter.some((s) => {
-    switch (s.kind) {
-      case 'if':
-        return conditionReadsPrefix(s.when) || readsPrefix(s.then) || readsPrefix(s.else ?? [])
-      case 'call':
-        return readsPrefix(s.body)
-      case 'accept':
-      case 'reject':
-      case 'set':
-      case 'set next hop':
-      case 'set tunnel':
-      case 'prepend':
-      case 'add community':
-      case 'delete community':
-        return false
-    }
-  })
+export const readsPrefix = (filter: Filter): boolean => filter.some(statementReadsPrefix)
+
+function statementReadsPrefix(s: Statement): boolean {
+  if (s.kind === 'call') return readsPrefix(s.body)
+  if (s.kind !== 'if') return false
+  return conditionReadsPrefix(s.when) || readsPrefix(s.then) || readsPrefix(s.else ?? [])
 }
 
 function conditionReadsPrefix(c: Condition): boolean {

@@ -6,14 +6,20 @@ import type { Speaker } from './speaker.ts'
  * order of questions.
  */
 export interface Network {
-  /** Whether TCP from `from` reaches `to` at `port`; undefined when it does. Also asked for replies' direction by port 179 only once. */
-  readonly canConnect: (from: Endpoint, to: Endpoint, port: number) => ConnectFailure | undefined
+  /** Why TCP from `from` to `port` of `to` does not come up, replies included; undefined when it does. */
+  readonly canConnect: (from: Endpoint, to: Target, port: number) => ConnectFailure | undefined
   /** Link of the speaker on which `address` is a direct neighbour, by device name; undefined behind a router. */
   readonly linkTo: (speaker: Speaker, address: Ip) => string | undefined
   /** Where the speaker sends packets for a BGP next hop: a look-up in its kernel routes that are not from BGP. */
   readonly resolve: (speaker: Speaker, nextHop: Ip) => Resolution | undefined
   /** Routers on the way; default 0 where `linkTo` knows the address, else 1. */
-  readonly hops?: (from: Endpoint, to: Endpoint) => number
+  readonly hops?: (from: Endpoint, to: Target) => number
+}
+
+/** The address of a speaker, or one that no speaker has. */
+export interface Target {
+  readonly speaker?: Speaker
+  readonly address: Ip
 }
 
 export interface Endpoint {

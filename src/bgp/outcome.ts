@@ -2,7 +2,6 @@ import type { Ip } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { PathAttributes } from './attributes.ts'
 import type { RouteSource } from './filter.ts'
-import type { Resolution } from './network.ts'
 import type { Neighbor, PeerSettings } from './speaker.ts'
 
 /** BGP state as `birdc show protocols` prints it; Passive waits for the neighbour. */
@@ -94,5 +93,3 @@ export interface Run {
   readonly established: number
   readonly unstable: readonly { readonly speaker: string; readonly prefix: Prefix }[]
 }
-
-export type { Resolution }
