@@ -3,7 +3,7 @@ import { decodeFrame, decodePacket } from '../packet/decode.ts'
 import type { Frame, IpPacket } from '../packet/packet.ts'
 import { addLine, type Observation, silent } from './observation.ts'
 import type { ProbeReply, TraceMessage } from './observer-message.ts'
-import { endsLine, isAddressResolution, type PortText } from './packet-line.ts'
+import { endsLine, isHousekeeping, type PortText, redirectText } from './packet-line.ts'
 import { chainHead, connectionLine, deviceLine, icmpOutcome, runLine, servedLine } from './predict.ts'
 
 /** What the observer saw, in the lines that a prediction has. */
@@ -36,7 +36,7 @@ function devicesOf(reply: ProbeReply, idOf: (name: string) => NetnsId, port: Por
     const bytes = Uint8Array.from(Buffer.from(seen.bytes, 'hex'))
     const frame = ethernetLike.includes(seen.hardware) ? whole<Frame>(decodeFrame(bytes)) : undefined
     const packet = ethernetLike.includes(seen.hardware) ? undefined : whole<IpPacket>(decodePacket(bytes))
-    if (isAddressResolution(frame, packet)) continue
+    if (isHousekeeping(frame, packet)) continue
     if (!frame && !packet) continue
     addLine(lines, idOf(seen.netns), deviceLine(seen.device, directions[seen.type] ?? 'in', frame, packet, port))
   }
@@ -78,7 +78,7 @@ function chainsOf(
     if (event.verdict === 'drop' || (event.kind === 'policy' && event.policy === 'drop')) run.verdict = 'drop'
   }
   const lines = new Map<NetnsId, string[]>()
-  for (const run of runs) addLine(lines, run.netns, runLine(run))
+  for (const run of runs) if (!run.head.includes(redirectText)) addLine(lines, run.netns, runLine(run))
   return lines
 }
 
@@ -102,7 +102,8 @@ function endsOf({ network = '', transport = '' }: TraceMessage, port: PortText):
   else bytes[at] = experimental
   const packet = whole<IpPacket>(decodePacket(bytes))
   if (!packet) return `? ${network}`
-  const name = protocol === 1 || protocol === 58 ? 'icmp' : `protocol ${protocol}`
+  const redirect = (protocol === 1 && bytes[header] === 5) || (protocol === 58 && bytes[header] === 137)
+  const name = redirect ? redirectText : protocol === 1 || protocol === 58 ? 'icmp' : `protocol ${protocol}`
   return endsLine(packet, port).replace(`protocol ${experimental}`, name)
 }
 

@@ -40,13 +40,16 @@ export function endsLine(packet: IpPacket, port: PortText): string {
     case 'sctp':
       return `${ends(packet, port)} ${payload.kind} ttl ${ttl}`
     case 'icmp':
-      return `${packet.src} > ${packet.dst} icmp ttl ${ttl}`
+      return `${packet.src} > ${packet.dst} ${payload.message.kind === 'redirect' ? redirectText : 'icmp'} ttl ${ttl}`
     case 'ipip':
     case 'fragment':
     case 'other':
       return `${packet.src} > ${packet.dst} protocol ${protocolNumber(packet)} ttl ${ttl}`
   }
 }
+
+/** A kernel that has told a host a better way lately does not tell it again, so redirects are not compared. */
+export const redirectText = 'icmp redirect'
 
 type Ported = { readonly srcPort: number; readonly dstPort: number }
 
@@ -77,7 +80,7 @@ function icmpText(message: IcmpMessage, port: PortText): string {
       return `${message.type}/${message.code}${mtu} about {${quoted(message.quoted, port)}}`
     }
     case 'redirect':
-      return `redirect ${message.code} to ${message.gateway} about {${quoted(message.quoted, port)}}`
+      return `${redirectText.slice(5)} ${message.code} to ${message.gateway} about {${quoted(message.quoted, port)}}`
     case 'neighbour-solicitation':
     case 'neighbour-advertisement':
       return `${message.kind} ${message.target}`
@@ -94,13 +97,14 @@ export function frameLine(frame: Frame, port: PortText): string {
   return `${frame.src} > ${frame.dst} ${text}`
 }
 
-/** ARP and its IPv6 kin: the traces fold it, and a kernel that has asked before asks less often. */
-export function isAddressResolution(frame: Frame | undefined, packet: IpPacket | undefined): boolean {
+/** ARP and its IPv6 kin, and redirects: the traces fold them, and a kernel that has asked or told before does so less often. */
+export function isHousekeeping(frame: Frame | undefined, packet: IpPacket | undefined): boolean {
   if (frame?.payload.kind === 'arp') return true
   const inside = frame?.payload.kind === 'ip' ? frame.payload.packet : packet
   if (inside?.payload.kind === 'udp' && inside.payload.vxlan)
-    return isAddressResolution(inside.payload.vxlan.inner, undefined)
-  if (inside?.payload.kind === 'icmp') return inside.payload.message.kind.startsWith('neighbour-')
+    return isHousekeeping(inside.payload.vxlan.inner, undefined)
+  if (inside?.payload.kind === 'icmp')
+    return inside.payload.message.kind.startsWith('neighbour-') || inside.payload.message.kind === 'redirect'
   // Multicast listener reports and router solicitations of IPv6.
   return inside?.dst.startsWith('ff02:') ?? false
 }

@@ -7,7 +7,7 @@ import { type Lot, nextScript, scriptedChance, seededRandom } from '../trace/lot
 import { clientOwner } from '../trace/path.ts'
 import { serve } from '../trace/run.ts'
 import { addLine, type Observation, silent } from './observation.ts'
-import { end, endsLine, frameLine, isAddressResolution, type PortText, packetLine } from './packet-line.ts'
+import { end, endsLine, frameLine, isHousekeeping, type PortText, packetLine, redirectText } from './packet-line.ts'
 import type { Probe } from './probe.ts'
 
 /** What kubehop says becomes of a probe, on one branch that chance may take. */
@@ -37,7 +37,7 @@ export function predict(network: Network, probe: Probe, port: PortText): readonl
 function predictBranch(network: Network, probe: Probe, port: PortText, script: readonly number[]): Prediction {
   const random = seededRandom(probe.asked.seed)
   const chance = scriptedChance(script, (n) => Math.min(n - 1, Math.floor(random() * n)))
-  const world = new World(network, { chance, serve, completeHandshake: true, limit: 2000 })
+  const world = new World(network, { chance, serve: answering, completeHandshake: true, limit: 2000 })
   const visits = world.send(probe.netns, probe.request)
   const observation: Observation = {
     outcome: outcomeOf(visits, probe),
@@ -47,6 +47,12 @@ function predictBranch(network: Network, probe: Probe, port: PortText, script: r
     connections: connectionsIn(world, network, port),
   }
   return { observation, lots: chance.lots, visits, took: world.now(), overrun: world.overrun }
+}
+
+/** A server's UDP socket has the kernel's default: what is too big for the device is sent in fragments. */
+const answering: typeof serve = (...asked) => {
+  const answer = serve(...asked)
+  return answer && { ...answer, fragmentTooBig: true }
 }
 
 function outcomeOf(visits: readonly Visit[], probe: Probe): string {
@@ -100,7 +106,7 @@ function devicesIn(visits: readonly Visit[], port: PortText): Observation['devic
     for (const event of events) {
       if (event.kind !== 'receive' && event.kind !== 'transmit') continue
       const { frame, packet, device } = event
-      if (isAddressResolution(frame, packet)) continue
+      if (isHousekeeping(frame, packet)) continue
       const direction = event.kind === 'transmit' ? 'out' : directions[event.addressed]
       addLine(lines, netns, deviceLine(device, direction, frame, packet, port))
     }
@@ -133,7 +139,8 @@ interface Run {
 function chainsIn(visits: readonly Visit[], network: Network, port: PortText): Observation['chains'] {
   const lines = new Map<NetnsId, string[]>()
   for (const { netns, events } of visits) {
-    for (const run of runsIn(netns, events, network, port)) addLine(lines, netns, runLine(run))
+    for (const run of runsIn(netns, events, network, port))
+      if (!run.head.includes(redirectText)) addLine(lines, netns, runLine(run))
   }
   return lines
 }

@@ -21,6 +21,8 @@ export interface SendRequest {
   readonly tos: number
   /** IP_PMTUDISC_DO. Linux sets DF on TCP and, by default (IP_PMTUDISC_WANT), on UDP as well. */
   readonly df: boolean
+  /** IP_PMTUDISC_WANT: what does not fit the device is sent in fragments without DF, where `df` alone would fail. */
+  readonly fragmentTooBig?: true
   readonly payload: IpPacket['payload']
   /** Whose packet it is, in words: `client`, `server`. A socket with this owner then awaits the answer. */
   readonly owner: string

@@ -8,6 +8,7 @@ import { type AddressBook, addressBook } from './addresses.ts'
 import type { Chance, Clock } from './chance.ts'
 import { createFib, type Fib } from './fib.ts'
 import type { Reassembly } from './fragment.ts'
+import { createSets } from './ipset.ts'
 import { createNeighbours, type NeighbourTable, neighbourOf } from './neighbour.ts'
 import { connectionsOf, createNetfilter, type Netfilter, replaceRulesets } from './netfilter/netfilter.ts'
 import { createSockets, replaceListeners, type Sockets } from './socket-table.ts'
@@ -37,6 +38,8 @@ export interface Netns {
   readonly netfilter: Netfilter
   readonly sockets: Sockets
   readonly reassembly: Map<string, Reassembly>
+  /** Redirects sent to a host: how many, and when the last (ms). */
+  readonly redirects: Map<Ip, { readonly sent: number; readonly at: number }>
 }
 
 /** What frames taught. */
@@ -55,19 +58,23 @@ export interface Bridge {
 }
 
 export function createNetns(state: NetnsState, options: NetnsOptions): Netns {
+  const netfilter = createNetfilter(state.iptables, state.conntrack, options.clock)
+  netfilter.sets = state.ipsets && createSets(state.ipsets)
   return {
     options,
     ...derive(state, new Map()),
     learned: { bridge: new Map(), vxlan: new Map() },
-    netfilter: createNetfilter(state.iptables, state.conntrack, options.clock),
+    netfilter,
     sockets: createSockets(state.sockets),
     reassembly: new Map(),
+    redirects: new Map(),
   }
 }
 
 /** New artefacts; connections, learned neighbours and learned FDB entries stay, as on a node whose agents re-sync. */
 export function updateNetns(ns: Netns, state: NetnsState): void {
   if (state.iptables !== ns.state.iptables) replaceRulesets(ns.netfilter, state.iptables)
+  if (state.ipsets !== ns.state.ipsets) ns.netfilter.sets = state.ipsets && createSets(state.ipsets)
   Object.assign(ns, derive(state, ns.neighbours))
   replaceListeners(ns.sockets, state.sockets)
   for (const [bridge, entries] of ns.learned.bridge) {

@@ -33,10 +33,12 @@ export function send(work: Work, request: SendRequest): void {
     fail(work, owner, 'EADDRNOTAVAIL', `no source address towards ${request.dst}`)
     return
   }
-  const packet = draft(request, route.src)
-  const length = packetLength(packet)
+  const whole = draft(request, route.src)
+  const length = packetLength(whole)
+  const cut = request.fragmentTooBig && length > route.dst.mtu && familyOf(whole.dst) === 'ipv4'
+  const packet = cut ? { ...whole, df: false } : whole
   work.emit({ kind: 'socket-send', packet, owner })
-  if (request.df && familyOf(packet.dst) === 'ipv4' && length > route.dst.mtu) {
+  if (packet.df && familyOf(packet.dst) === 'ipv4' && length > route.dst.mtu) {
     const { mtu, device } = route.dst
     work.emit({ kind: 'mtu', device, mtu, length, outcome: 'too-big' })
     drop(work, 'mtu-exceeded-df', packet, `${length} bytes with DF do not fit the MTU ${mtu} of ${device}`, device)

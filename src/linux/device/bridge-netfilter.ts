@@ -80,9 +80,9 @@ function sameBridge(work: Work, bridge: Bridge, skb: Skb): Towards {
   const route = routeInput(work, { ...skb, packetType: 'host' }, device)
   if (route.kind === 'forward') return route.dst.device === device ? route.dst : 'elsewhere'
   if (route.kind !== 'ignored') return 'elsewhere'
-  // Bridged DNAT does not need forwarding: a route by this bridge is enough.
   if (route.reason === 'ip-forward-off' && !isForwarding(work, familyOf(skb.packet.dst), device)) {
-    const out = byOutput(work, device, skb.packet.dst)
+    // ip_route_input_slow makes a route that fails of it, by another device; ip6_route_input does not ask.
+    const out = packetFamily(skb.packet) === 'ipv6' ? byOutput(work, device, skb.packet.dst) : 'elsewhere'
     if (out) return out
   }
   drop(work, route.reason, skb.packet, route.detail, device)

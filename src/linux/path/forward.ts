@@ -16,7 +16,7 @@ export function forward(
   route: Extract<InputRoute, { kind: 'forward' }>,
 ): void {
   const { packet } = skb
-  const { dst, redirect } = route
+  const { dst, redirect: better } = route
   // A packet in a broadcast frame, or for a group or a whole subnet, is not passed on.
   if (skb.packetType !== 'host' || dst.kind !== 'unicast') {
     drop(work, 'other-host', packet, `${packet.dst} came in as ${skb.packetType}: not forwarded`, device)
@@ -35,7 +35,7 @@ export function forward(
     return
   }
   const passed: Skb = { ...skb, packet: { ...packet, ttl: packet.ttl - 1 } }
-  if (redirect) tellBetterWay(work, passed, dst)
+  if (better) tellBetterWay(work, passed, dst)
   work.next.push({ kind: 'forward', skb: passed, dst })
 }
 
@@ -47,8 +47,17 @@ export function tooBig(work: Work, skb: Skb, dst: Dst, length: number): void {
   work.next.push({ kind: 'icmp-error', about: skb, error: cause(packetFamily(skb.packet), 'tooBig', why, mtu) })
 }
 
+/** ip_rt_redirect_load, _silence (ms) and _number: each redirect to a host doubles the time to the next. */
+const redirect = { load: 20, silence: 20_480, most: 9 } as const
+
 /** ip_rt_send_redirect. */
 function tellBetterWay(work: Work, skb: Skb, dst: Dst): void {
+  const { redirects, options } = work.ns
+  const now = options.clock.now()
+  const known = redirects.get(skb.packet.src)
+  const sent = known && now <= known.at + redirect.silence ? known.sent : 0
+  if (known && sent > 0 && (sent >= redirect.most || now <= known.at + redirect.load * 2 ** sent)) return
+  redirects.set(skb.packet.src, { sent: sent + 1, at: now })
   const why = `${skb.packet.src} could send to ${dst.nexthop} on ${dst.device} itself`
   const error = { type: 5, code: 1, gateway: dst.nexthop, why }
   work.next.push({ kind: 'icmp-error', about: skb, error })
