@@ -41,9 +41,13 @@ const dropsOf = (visit: Visit): readonly DropEvent[] =>
   visit.events.filter((e): e is DropEvent => e.kind === 'drop').filter((e) => !isSideDrop(e))
 
 /** The loss of an ICMP message that the kernel sent about a packet is not the loss of that packet. */
-const isSideDrop = (drop: DropEvent): boolean =>
-  drop.packet?.payload.kind === 'icmp' &&
-  ['error', 'redirect', 'neighbour-solicitation', 'neighbour-advertisement'].includes(drop.packet.payload.message.kind)
+export const isSideDrop = (drop: DropEvent): boolean =>
+  // Without a packet it was ARP: what the packet then lacks is a neighbour.
+  (drop.packet === undefined && drop.reason !== 'loop-limit') ||
+  (drop.packet?.payload.kind === 'icmp' &&
+    ['error', 'redirect', 'neighbour-solicitation', 'neighbour-advertisement'].includes(
+      drop.packet.payload.message.kind,
+    ))
 
 /** From the first sending to `last`, in order. */
 export function pathTo(last: Visit, visits: readonly Visit[]): readonly Visit[] {

@@ -5,6 +5,7 @@ import type { SendRequest } from '../linux/kernel.ts'
 import type { Ip } from '../net/ip.ts'
 import { formatSocketAddress, type Protocol } from '../net/port.ts'
 import { type IpPacket, type IpPayload, tcpFlag } from '../packet/packet.ts'
+import { advice } from './advice.ts'
 import type { EndProblem } from './end.ts'
 import { isEndProblem } from './end.ts'
 import { explanations } from './explain.ts'
@@ -49,7 +50,13 @@ export function trace(cluster: Cluster, request: TraceRequest): Trace | EndProbl
     verdict: verdictOfAll(branches),
     explored: request.backend === 'all' ? 'all' : 'one',
     branches,
-    notes: [...resolved.notes, ...notes, ...explanations(cluster, branches), ...passageNotes(branches)],
+    notes: [
+      ...resolved.notes,
+      ...notes,
+      ...explanations(cluster, branches),
+      ...advice(cluster, network, branches),
+      ...passageNotes(branches),
+    ],
   }
 }
 

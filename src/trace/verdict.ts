@@ -4,7 +4,7 @@ import type { Machine, NetnsId } from '../cluster/machine.ts'
 import type { DropEvent } from '../linux/event.ts'
 import { formatSocketAddress } from '../net/port.ts'
 import { type IcmpError, type IpPacket, packetFamily, tcpFlag } from '../packet/packet.ts'
-import type { Ending } from './path.ts'
+import { type Ending, isSideDrop } from './path.ts'
 import type { Leg, ReasonCode, Result, Verdict, VerdictPlace } from './trace.ts'
 
 /** All that a verdict is drawn from. */
@@ -158,7 +158,7 @@ function mainDrop({ ending, visits, legs }: Outcome): PlacedDrop | undefined {
   const all = visits.flatMap((visit) =>
     visit.events.flatMap((event) => (event.kind === 'drop' ? [{ event, visit }] : [])),
   )
-  return all.find((d) => told.has(d.event) && d.event.reason !== 'other-host')
+  return all.find((d) => told.has(d.event) && d.event.reason !== 'other-host' && !isSideDrop(d.event))
 }
 
 function placeOf({ event, visit }: PlacedDrop, { legs, machines }: Outcome): VerdictPlace {
