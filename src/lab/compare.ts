@@ -32,10 +32,20 @@ export function compare(
 
 function linesDiffer(what: string, predicted: Lines, observed: Lines): Difference | undefined {
   for (const id of new Set([...predicted.keys(), ...observed.keys()])) {
-    const difference = differ(`${what} ${id}`, predicted.get(id) ?? [], observed.get(id) ?? [])
+    const difference = differ(`${what} ${id}`, settled(predicted.get(id) ?? []), settled(observed.get(id) ?? []))
     if (difference) return difference
   }
   return undefined
+}
+
+/**
+ * Of several fragments under way, which waits for a neighbour to be found is a matter of how fast that one answers: their
+ * order is compared device by device.
+ */
+function settled(lines: readonly string[]): readonly string[] {
+  if (!lines.some((l) => l.includes(' fragment '))) return lines
+  const device = (line: string): string => line.split(' ', 2).join(' ')
+  return lines.toSorted((a, b) => (device(a) < device(b) ? -1 : device(a) > device(b) ? 1 : 0))
 }
 
 function differ(what: string, predicted: readonly string[], observed: readonly string[]): Difference | undefined {

@@ -4,14 +4,19 @@ import type { Frame, IpPacket } from '../packet/packet.ts'
 import { addLine, type Observation, silent } from './observation.ts'
 import type { ProbeReply, TraceMessage } from './observer-message.ts'
 import { endsLine, isHousekeeping, type PortText, redirectText } from './packet-line.ts'
-import { chainHead, connectionLine, deviceLine, icmpOutcome, runLine, servedLine } from './predict.ts'
+import { chainHead, connectionLine, deviceLine, icmpOutcome, runLine, servedLine, unsigned } from './predict.ts'
 
 /** What the observer saw, in the lines that a prediction has. */
-export function observationOf(reply: ProbeReply, idOf: (name: string) => NetnsId, port: PortText): Observation {
+export function observationOf(
+  reply: ProbeReply,
+  idOf: (name: string) => NetnsId,
+  bridges: ReadonlySet<string>,
+  port: PortText,
+): Observation {
   return {
     outcome: outcomeOf(reply),
     served: reply.served.map((s) => servedLine(idOf(s.netns), [s.local, s.localPort], [s.peer, s.peerPort], port)),
-    devices: devicesOf(reply, idOf, port),
+    devices: devicesOf(reply, idOf, bridges, port),
     chains: chainsOf(reply.trace, idOf, port),
     connections: connectionsOf(reply, idOf, port),
   }
@@ -30,7 +35,12 @@ const directions = ['in', 'in (broadcast)', 'in (multicast)', 'in (other host)',
 /** ARPHRD_ETHER, ARPHRD_LOOPBACK. */
 const ethernetLike = [1, 772]
 
-function devicesOf(reply: ProbeReply, idOf: (name: string) => NetnsId, port: PortText): Observation['devices'] {
+function devicesOf(
+  reply: ProbeReply,
+  idOf: (name: string) => NetnsId,
+  bridges: ReadonlySet<string>,
+  port: PortText,
+): Observation['devices'] {
   const lines = new Map<NetnsId, string[]>()
   for (const seen of reply.packets) {
     const bytes = Uint8Array.from(Buffer.from(seen.bytes, 'hex'))
@@ -38,7 +48,10 @@ function devicesOf(reply: ProbeReply, idOf: (name: string) => NetnsId, port: Por
     const packet = ethernetLike.includes(seen.hardware) ? undefined : whole<IpPacket>(decodePacket(bytes))
     if (isHousekeeping(frame, packet)) continue
     if (!frame && !packet) continue
-    addLine(lines, idOf(seen.netns), deviceLine(seen.device, directions[seen.type] ?? 'in', frame, packet, port))
+    const direction = directions[seen.type] ?? 'in'
+    const netns = idOf(seen.netns)
+    const shown = unsigned(frame, direction, bridges.has(`${netns} ${seen.device}`))
+    addLine(lines, netns, deviceLine(seen.device, direction, shown, packet, port))
   }
   return lines
 }

@@ -2,7 +2,8 @@ import type { TableName } from '../artefact/iptables/rule.ts'
 import { type Network, type Visit, World } from '../cluster/loop.ts'
 import type { NetnsId } from '../cluster/machine.ts'
 import { listConntrack } from '../linux/netns.ts'
-import { packetFamily, tcpFlag } from '../packet/packet.ts'
+import { zeroMac } from '../net/mac.ts'
+import { type Frame, packetFamily, tcpFlag } from '../packet/packet.ts'
 import { type Lot, nextScript, scriptedChance, seededRandom } from '../trace/lots.ts'
 import { clientOwner } from '../trace/path.ts'
 import { serve } from '../trace/run.ts'
@@ -42,7 +43,7 @@ function predictBranch(network: Network, probe: Probe, port: PortText, script: r
   const observation: Observation = {
     outcome: outcomeOf(visits, probe),
     served: servedIn(visits, port),
-    devices: devicesIn(visits, port),
+    devices: devicesIn(visits, bridgesOf(network), port),
     chains: chainsIn(visits, network, port),
     connections: connectionsIn(world, network, port),
   }
@@ -100,7 +101,15 @@ const directions = {
   otherhost: 'in (other host)',
 }
 
-function devicesIn(visits: readonly Visit[], port: PortText): Observation['devices'] {
+/** `NETNS DEVICE` of every bridge. */
+export const bridgesOf = ({ machines }: Network): ReadonlySet<string> =>
+  new Set(
+    [...machines.values()].flatMap((m) =>
+      m.state().links.flatMap((l) => (l.kind.kind === 'bridge' ? [`${m.id} ${l.name}`] : [])),
+    ),
+  )
+
+function devicesIn(visits: readonly Visit[], bridges: ReadonlySet<string>, port: PortText): Observation['devices'] {
   const lines = new Map<NetnsId, string[]>()
   for (const { netns, events } of visits) {
     for (const event of events) {
@@ -108,11 +117,22 @@ function devicesIn(visits: readonly Visit[], port: PortText): Observation['devic
       const { frame, packet, device } = event
       if (isHousekeeping(frame, packet)) continue
       const direction = event.kind === 'transmit' ? 'out' : directions[event.addressed]
-      addLine(lines, netns, deviceLine(device, direction, frame, packet, port))
+      addLine(
+        lines,
+        netns,
+        deviceLine(device, direction, unsigned(frame, direction, bridges.has(`${netns} ${device}`)), packet, port),
+      )
     }
   }
   return lines
 }
+
+/**
+ * A frame whose address was rewritten on a bridge leaves the bridge device with the bridge's MAC, and has its own again at
+ * the port: what a recorder sees of it depends on when it copies. Without its source there.
+ */
+export const unsigned = (frame: Frame | undefined, direction: string, bridge: boolean): Frame | undefined =>
+  frame && bridge && direction === 'out' ? { ...frame, src: zeroMac } : frame
 
 export function deviceLine(
   device: string,

@@ -13,7 +13,7 @@ import type { Done, Hello, ObserveReply, ObserverMessage, ProbeMessage, ProbeRep
 import { isFailed, type Observer, startObserver } from './observer-process.ts'
 import type { PortText } from './packet-line.ts'
 import { type LabPlan, planLab } from './plan.ts'
-import { type Prediction, predict } from './predict.ts'
+import { bridgesOf, type Prediction, predict } from './predict.ts'
 import type { Probe } from './probe.ts'
 import { buildScript } from './script.ts'
 
@@ -169,10 +169,15 @@ async function force({ observer, plan }: Running, lots: readonly Lot[]): Promise
   }
 }
 
-function judge({ plan }: Running, predictions: readonly Prediction[], reply: ProbeReply, port: PortText): Outcome {
+function judge(
+  { plan, network }: Running,
+  predictions: readonly Prediction[],
+  reply: ProbeReply,
+  port: PortText,
+): Outcome {
   const ids = new Map(plan.spaces.map((s) => [s.name, s.machine.id]))
   const traced = new Set(plan.spaces.filter((s) => tablesOf(s.state) > 0).map((s) => s.machine.id))
-  const observed = observationOf(reply, (name) => ids.get(name) ?? (name as NetnsId), port)
+  const observed = observationOf(reply, (name) => ids.get(name) ?? (name as NetnsId), bridgesOf(network), port)
   const predicted = predictions.map((p) => ({
     ...p.observation,
     connections: new Map([...p.observation.connections].filter(([id]) => traced.has(id))),
