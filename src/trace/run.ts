@@ -1,11 +1,13 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { type Network, type Visit, World } from '../cluster/loop.ts'
 import type { ClusterEvent } from '../cluster/process.ts'
+import type { ObjectReader } from '../kube/store.ts'
 import type { SendRequest } from '../linux/kernel.ts'
 import type { Ip } from '../net/ip.ts'
 import { formatSocketAddress, type Protocol } from '../net/port.ts'
 import { type IpPacket, type IpPayload, tcpFlag } from '../packet/packet.ts'
 import { advice } from './advice.ts'
+import { findBackend } from './backend.ts'
 import type { EndProblem } from './end.ts'
 import { isEndProblem } from './end.ts'
 import { explanations } from './explain.ts'
@@ -36,7 +38,7 @@ export function trace(cluster: Cluster, request: TraceRequest): Trace | EndProbl
   if (isEndProblem(resolved)) return resolved
   const network = cluster.network(resolved.outside)
   const run = (chance: ScriptedChance): Branch => runBranch(network, resolved, request, chance)
-  const chosen = chooseBranches(run, request)
+  const chosen = chooseBranches(run, request, cluster.objects)
   if (isEndProblem(chosen)) return chosen
   const { branches, notes } = chosen
   return {
@@ -65,7 +67,11 @@ interface Chosen {
   readonly notes: readonly Note[]
 }
 
-function chooseBranches(run: (chance: ScriptedChance) => Branch, request: TraceRequest): Chosen | EndProblem {
+function chooseBranches(
+  run: (chance: ScriptedChance) => Branch,
+  request: TraceRequest,
+  objects: ObjectReader,
+): Chosen | EndProblem {
   const { backend, seed } = request
   if (backend === undefined) return { branches: [run(seededChance(seededRandom(seed)))], notes: [] }
   const { branches, complete } = allBranches(run, seed)
@@ -79,7 +85,7 @@ function chooseBranches(run: (chance: ScriptedChance) => Branch, request: TraceR
         },
       ]
   if (backend === 'all') return { branches, notes }
-  const wanted = findBackend(branches, backend)
+  const wanted = findBackend(branches, backend, objects)
   return isEndProblem(wanted) ? wanted : { branches: [wanted], notes }
 }
 
@@ -97,37 +103,6 @@ function allBranches(
   }
   return { branches, complete: script === undefined }
 }
-
-function findBackend(branches: readonly Branch[], backend: number | string): Branch | EndProblem {
-  const reached = branches.filter((b) => b.reached)
-  const byNumber = typeof backend === 'number' ? backend : /^\d+$/.test(backend) ? Number(backend) : undefined
-  if (byNumber !== undefined) {
-    return (
-      branches[byNumber - 1] ?? {
-        problem: `there is no endpoint ${byNumber}: the packet can go ${branches.length} way${branches.length === 1 ? '' : 's'}`,
-      }
-    )
-  }
-  const text = String(backend)
-  const hit =
-    reached.find((b) => namesOf(b).includes(text)) ?? reached.find((b) => namesOf(b).some((n) => n.includes(text)))
-  const names = [...new Set(reached.map((b) => b.reached?.name ?? ''))]
-  return (
-    hit ?? {
-      problem: `no branch reaches "${text}"; ${names.length > 0 ? `they reach ${names.slice(0, 8).join(', ')}` : 'none reaches any backend'}`,
-    }
-  )
-}
-
-const namesOf = ({ reached }: Branch): readonly string[] =>
-  reached
-    ? [
-        reached.name,
-        reached.name.split('/').pop() ?? '',
-        reached.address,
-        formatSocketAddress(reached.address, reached.port ?? 0),
-      ]
-    : []
 
 function runBranch(network: Network, resolved: ResolvedRequest, request: TraceRequest, chance: ScriptedChance): Branch {
   const world = new World(network, {
