@@ -2,9 +2,11 @@ import type { Ip } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
 import type { TransportProtocol } from '../net/port.ts'
 import type { InterfaceAddress } from '../net/prefix.ts'
+import type { IpSet } from './ipset.ts'
 import type { Ruleset } from './iptables/rule.ts'
 import { emptyRuleset } from './iptables/rule.ts'
 import type { DeviceName, Link } from './link.ts'
+import type { NftRuleset } from './nft/ruleset.ts'
 import type { Origin } from './origin.ts'
 import type { Route, RoutingRule } from './route.ts'
 
@@ -79,8 +81,11 @@ export interface NetnsState {
   readonly fdb: readonly FdbEntry[]
   readonly sysctls: Readonly<Record<string, string>>
   readonly iptables: Readonly<Record<'ipv4' | 'ipv6', Ruleset>>
+  readonly nftables?: NftRuleset
   readonly conntrack: readonly ConntrackEntry[]
   readonly sockets: readonly ListeningSocket[]
+  /** Absent: nothing is known of sets, and a rule that asks for one is undecided. */
+  readonly ipsets?: readonly IpSet[]
 }
 
 export const emptyNetns: NetnsState = {
@@ -97,7 +102,7 @@ export const emptyNetns: NetnsState = {
 }
 
 /** What one agent adds to one namespace, iptables apart (those are edits: their order among agents matters). */
-export type NetnsAdditions = Partial<Omit<NetnsState, 'iptables' | 'conntrack'>>
+export type NetnsAdditions = Partial<Omit<NetnsState, 'iptables' | 'nftables' | 'conntrack'>>
 
 /** Adds the parts in order; a later sysctl replaces an earlier one. */
 export function addToNetns(state: NetnsState, additions: NetnsAdditions): NetnsState {
@@ -111,5 +116,6 @@ export function addToNetns(state: NetnsState, additions: NetnsAdditions): NetnsS
     fdb: [...state.fdb, ...(additions.fdb ?? [])],
     sysctls: { ...state.sysctls, ...additions.sysctls },
     sockets: [...state.sockets, ...(additions.sockets ?? [])],
+    ...(state.ipsets || additions.ipsets ? { ipsets: [...(state.ipsets ?? []), ...(additions.ipsets ?? [])] } : {}),
   }
 }

@@ -1,6 +1,9 @@
 import type { Rule, TableName } from '../artefact/iptables/rule.ts'
 import type { DeviceName } from '../artefact/link.ts'
 import type { FdbEntry, Neighbour } from '../artefact/netns.ts'
+import type { NftRule } from '../artefact/nft/ruleset.ts'
+import type { NftElement } from '../artefact/nft/value.ts'
+import type { Origin } from '../artefact/origin.ts'
 import type { Route } from '../artefact/route.ts'
 import type { Ip } from '../net/ip.ts'
 import type { Mac } from '../net/mac.ts'
@@ -122,7 +125,9 @@ export type NetfilterEvent =
   | {
       readonly kind: 'stage'
       readonly hook: Hook
-      readonly stage: Stage
+      /** `nftables`: a base chain of it, which `chain` names: `ip kube-proxy nat-prerouting`. */
+      readonly stage: Stage | 'nftables'
+      readonly chain?: string
       readonly packet: IpPacket
       readonly mark: number
       readonly in: DeviceName | undefined
@@ -132,6 +137,7 @@ export type NetfilterEvent =
   /** A rule matched. */
   | {
       readonly kind: 'rule'
+      readonly engine?: never
       readonly hook: Hook
       readonly table: TableName
       readonly chain: string
@@ -140,12 +146,29 @@ export type NetfilterEvent =
       readonly rule: Rule
       /** Rules of this chain compared since the chain was entered or last reported, this one included. */
       readonly examined: number
-      /** What the packet does next. */
-      readonly verdict: 'accept' | 'drop' | 'reject' | 'return' | 'jump' | 'goto' | 'continue' | 'undecided'
+      readonly verdict: RuleVerdict
+    }
+  | {
+      readonly kind: 'rule'
+      readonly engine: 'nftables'
+      readonly hook: Hook
+      /** Family and name: `ip kube-proxy`. */
+      readonly table: string
+      readonly chain: string
+      /** 1-based. */
+      readonly index: number
+      readonly rule: NftRule
+      readonly examined: number
+      readonly verdict: RuleVerdict
+      /** The element of a verdict map that gave the verdict. */
+      readonly element?: NftElement
+      /** The rule left something behind: a mark, an element of a set. */
+      readonly changed?: true
     }
   /** A rule did not match; only told to listeners that asked for every rule. */
   | {
       readonly kind: 'rule-miss'
+      readonly engine?: never
       readonly hook: Hook
       readonly table: TableName
       readonly chain: string
@@ -153,22 +176,44 @@ export type NetfilterEvent =
       readonly rule: Rule
       readonly failed: string
     }
+  | {
+      readonly kind: 'rule-miss'
+      readonly engine: 'nftables'
+      readonly hook: Hook
+      readonly table: string
+      readonly chain: string
+      readonly index: number
+      readonly rule: NftRule
+      readonly failed: string
+    }
   /** The chain ran out of rules. */
   | {
       readonly kind: 'chain-end'
+      readonly engine?: 'nftables'
       readonly hook: Hook
-      readonly table: TableName
+      readonly table: string
       readonly chain: string
       readonly examined: number
       readonly outcome: 'return' | 'policy-accept' | 'policy-drop'
     }
   | {
       readonly kind: 'choice'
+      readonly engine?: never
       readonly table: TableName
       readonly chain: string
       readonly index: number
       readonly taken: boolean
       readonly numerator: number
+    }
+  /** `numgen random`: the number drawn, of so many. */
+  | {
+      readonly kind: 'choice'
+      readonly engine: 'nftables'
+      readonly table: string
+      readonly chain: string
+      readonly index: number
+      readonly option: number
+      readonly options: number
     }
   | { readonly kind: 'mark'; readonly before: number; readonly after: number }
   /** The header was rewritten: by a new mapping, or by the mapping of a known connection. */
@@ -182,6 +227,9 @@ export type NetfilterEvent =
       readonly connection: number
     }
   | { readonly kind: 'verdict'; readonly hook: Hook; readonly verdict: 'accept' | 'drop' | 'reject' | 'undecided' }
+
+/** What the packet does next. */
+export type RuleVerdict = 'accept' | 'drop' | 'reject' | 'return' | 'jump' | 'goto' | 'continue' | 'undecided'
 
 export type ConntrackEvent =
   | {
@@ -236,10 +284,14 @@ export interface DropEvent {
   readonly packet: IpPacket | undefined
   readonly device?: DeviceName
   readonly hook?: Hook
-  readonly table?: TableName
+  /** Of nftables: `ip kube-proxy`. */
+  readonly table?: string
   readonly chain?: string
   readonly index?: number
   readonly rule?: Rule
+  readonly nftRule?: NftRule
+  /** Of an element of a verdict map, where that says more than the rule does. */
+  readonly origin?: Origin
   /** One sentence with the values that decided. */
   readonly detail: string
 }

@@ -52,6 +52,11 @@ function contextOf(work: Work, skb: Skb, place: HookPlace): NetfilterContext {
     nexthop: place.nexthop,
     addressType: (ip, device) => addressType(work, ip, device),
     sourceAddress: (device, nexthop) => sourceAddress(work, device, nexthop),
+    fibDevice: (address, packet, device) => {
+      const way = lookup(work.ns.fib, { src: undefined, dst: address, iif: loopbackOf(work), mark: packet.mark })
+      const out = way.kind === 'route' && way.found.route.type === 'unicast' ? way.found.device : undefined
+      return device === undefined || out === device ? out : undefined
+    },
     reversePath: (loose) => reversePath(work, skb, loose),
     sysctl: (key) => readSysctl(work.ns.state.sysctls, key),
     ...(place.reroute && { reroute: place.reroute }),

@@ -58,7 +58,7 @@ export interface Bridge {
 }
 
 export function createNetns(state: NetnsState, options: NetnsOptions): Netns {
-  const netfilter = createNetfilter(state.iptables, state.conntrack, options.clock)
+  const netfilter = createNetfilter(state.iptables, state.conntrack, options.clock, state.nftables)
   netfilter.sets = state.ipsets && createSets(state.ipsets)
   return {
     options,
@@ -73,7 +73,9 @@ export function createNetns(state: NetnsState, options: NetnsOptions): Netns {
 
 /** New artefacts; connections, learned neighbours and learned FDB entries stay, as on a node whose agents re-sync. */
 export function updateNetns(ns: Netns, state: NetnsState): void {
-  if (state.iptables !== ns.state.iptables) replaceRulesets(ns.netfilter, state.iptables)
+  if (state.iptables !== ns.state.iptables || state.nftables !== ns.state.nftables) {
+    replaceRulesets(ns.netfilter, state.iptables, state.nftables)
+  }
   if (state.ipsets !== ns.state.ipsets) ns.netfilter.sets = state.ipsets && createSets(state.ipsets)
   Object.assign(ns, derive(state, ns.neighbours))
   replaceListeners(ns.sockets, state.sockets)

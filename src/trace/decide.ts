@@ -50,6 +50,7 @@ function walk(event: RuleEvent, stack: RuleEvent[], deciding: Set<ClusterEvent>)
 
 /** Targets and matches that leave something behind. */
 function changes(event: RuleEvent): boolean {
+  if (event.engine === 'nftables') return event.changed === true
   const { target, matches } = event.rule
   if (matches.some((m) => m.kind === 'recent' && m.op.value !== 'rcheck')) return true
   switch (target?.kind) {

@@ -1,9 +1,12 @@
 import { formatRule } from '../artefact/iptables/print.ts'
+import type { Rule } from '../artefact/iptables/rule.ts'
+import { formatNftRule } from '../artefact/nft/print.ts'
 import type { Visit } from '../cluster/loop.ts'
 import type { Machine, NetnsId } from '../cluster/machine.ts'
 import type { DropEvent } from '../linux/event.ts'
 import { formatSocketAddress } from '../net/port.ts'
 import { type IcmpError, type IpPacket, packetFamily, tcpFlag } from '../packet/packet.ts'
+import { ruleBehindMark } from './marked-drop.ts'
 import { type Ending, isSideDrop } from './path.ts'
 import type { Leg, ReasonCode, Result, Verdict, VerdictPlace } from './trace.ts'
 
@@ -37,7 +40,7 @@ export function verdictOf(outcome: Outcome): Verdict {
     case 'dropped': {
       const lost = drop && lostTooBig(drop, outcome)
       if (lost) return failed('dropped', 'icmp-frag-needed-lost', lost, outcome, drop)
-      const reason = drop ? reasonOf(drop.event) : 'no-answer'
+      const reason = drop ? reasonOf(drop.event, drop.cause) : 'no-answer'
       return failed(
         reason === 'ttl-expired' ? 'looped' : silentResult(reason),
         reason,
@@ -90,7 +93,7 @@ function icmpAnswered(icmp: IpPacket, outcome: Outcome, drop: PlacedDrop | undef
   const message =
     icmp.payload.kind === 'icmp' && icmp.payload.message.kind === 'error' ? icmp.payload.message : undefined
   const result = message ? icmpResult(message, packetFamily(icmp) === 'ipv4') : 'rejected'
-  const reason = drop ? reasonOf(drop.event) : 'rule-reject'
+  const reason = drop ? reasonOf(drop.event, drop.cause) : 'rule-reject'
   const said = message ? `ICMP ${message.type}/${message.code} from ${icmp.src}` : `ICMP from ${icmp.src}`
   return failed(result, reason, `${drop?.event.detail ?? 'rejected'}; the sender gets ${said}`, outcome, drop)
 }
@@ -103,7 +106,7 @@ function icmpResult({ type, code }: IcmpError, ipv4: boolean): Result {
 }
 
 function localError(errno: string, outcome: Outcome, drop: PlacedDrop | undefined): Verdict {
-  const reason = drop ? reasonOf(drop.event) : 'no-route'
+  const reason = drop ? reasonOf(drop.event, drop.cause) : 'no-route'
   const detail = `${drop?.event.detail ?? 'the packet cannot be sent'}; the system call fails with ${errno}`
   if (errno === 'ECONNREFUSED')
     return failed(
@@ -149,22 +152,30 @@ function failedLeg({ legs, ending }: Outcome, drop: PlacedDrop | undefined): 'fo
 interface PlacedDrop {
   readonly event: DropEvent
   readonly visit: Visit
+  /** The rule that decided it, where that is not the one that dropped. */
+  readonly cause?: Rule
+}
+
+function placed(event: DropEvent, visit: Visit): PlacedDrop {
+  const cause = ruleBehindMark(event, visit.events)
+  return { event, visit, ...(cause ? { cause } : {}) }
 }
 
 /** The loss that matters: of the traced packet or its answer, not of an error about it or of a flooded copy. */
 function mainDrop({ ending, visits, legs }: Outcome): PlacedDrop | undefined {
-  if (ending.kind === 'dropped') return { event: ending.drop, visit: ending.visit }
+  if (ending.kind === 'dropped') return placed(ending.drop, ending.visit)
   const told = new Set(legs.flatMap((l) => l.hops.flatMap((h) => h.steps.map((s) => s.event))))
   const all = visits.flatMap((visit) =>
-    visit.events.flatMap((event) => (event.kind === 'drop' ? [{ event, visit }] : [])),
+    visit.events.flatMap((event) => (event.kind === 'drop' ? [placed(event, visit)] : [])),
   )
   return all.find((d) => told.has(d.event) && d.event.reason !== 'other-host' && !isSideDrop(d.event))
 }
 
-function placeOf({ event, visit }: PlacedDrop, { legs, machines }: Outcome): VerdictPlace {
+function placeOf({ event, visit, cause }: PlacedDrop, { legs, machines }: Outcome): VerdictPlace {
   const hop = legs.flatMap((l) => l.hops).find((h) => h.steps.some((s) => s.event === event))
   const node = machines.get(visit.netns)?.node
-  const { device, hook, table, chain, index, rule } = event
+  const { device, hook, table, chain, index, rule, nftRule } = event
+  const origin = cause?.origin ?? event.origin ?? rule?.origin
   return {
     netns: visit.netns,
     ...(node === undefined ? {} : { node }),
@@ -175,7 +186,8 @@ function placeOf({ event, visit }: PlacedDrop, { legs, machines }: Outcome): Ver
     ...(chain === undefined ? {} : { chain }),
     ...(index === undefined ? {} : { index }),
     ...(rule === undefined || chain === undefined ? {} : { rule: formatRule(rule, chain) }),
-    ...(rule?.origin === undefined ? {} : { origin: rule.origin }),
+    ...(nftRule === undefined ? {} : { rule: formatNftRule(nftRule) }),
+    ...(origin === undefined ? {} : { origin }),
   }
 }
 
@@ -202,9 +214,9 @@ const carrierOf = (packet: IpPacket | undefined): 'port' | 'protocol' | undefine
 }
 
 /** What a kernel drop means in a cluster: the rule's own comment and origin say it. */
-export function reasonOf(drop: DropEvent): ReasonCode {
-  const comment = drop.rule?.matches.find((m) => m.kind === 'comment')
-  const text = comment?.kind === 'comment' ? comment.text : ''
+export function reasonOf(drop: DropEvent, cause = drop.rule): ReasonCode {
+  const comment = cause?.matches.find((m) => m.kind === 'comment')
+  const text = comment?.kind === 'comment' ? comment.text : (drop.origin?.note ?? '')
   const carrier = carrierOf(drop.packet)
   if (carrier && (drop.reason === 'rule-drop' || drop.reason === 'rule-reject' || drop.reason === 'policy-drop'))
     return carrier === 'port' ? 'tunnel-port-blocked' : 'proto-blocked'

@@ -1,10 +1,11 @@
-import { formatRule } from '../artefact/iptables/print.ts'
+import { formatElement } from '../artefact/nft/expression.ts'
 import type { Origin } from '../artefact/origin.ts'
 import type { ClusterEvent } from '../cluster/process.ts'
 import { packetLength } from '../packet/length.ts'
 import { type IpPacket, packetFamily } from '../packet/packet.ts'
 import { type Fraction, toNumber } from '../trace/fraction.ts'
 import type { Branch, EndView, Hop, Leg, Step, Trace, Verdict } from '../trace/trace.ts'
+import { ruleOrigin, ruleText } from './rule-text.ts'
 import { destination, natText, routeText, source, stepText } from './step.ts'
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
@@ -55,7 +56,7 @@ function traceJson(trace: Trace): Json {
   }
 }
 
-const endJson = (end: EndView): Json => ({
+export const endJson = (end: EndView): Json => ({
   kind: end.kind,
   ...(end.namespace === undefined ? {} : { namespace: end.namespace }),
   name: end.name,
@@ -64,7 +65,7 @@ const endJson = (end: EndView): Json => ({
   ...(end.node === undefined ? {} : { node: end.node }),
 })
 
-function verdictJson(verdict: Verdict): Json {
+export function verdictJson(verdict: Verdict): Json {
   const { place } = verdict
   const directions =
     verdict.result === 'delivered'
@@ -171,7 +172,7 @@ function placeJson({ place }: Hop): { readonly [key: string]: Json } {
   }
 }
 
-function packetJson(packet: IpPacket): Json {
+export function packetJson(packet: IpPacket): Json {
   const { payload } = packet
   const ports =
     payload.kind === 'tcp' || payload.kind === 'udp' || payload.kind === 'sctp'
@@ -224,21 +225,24 @@ function stepJson(step: Step): { readonly [key: string]: Json } {
 /** The fields of an event that scripts ask for; its text has the rest. */
 function detailJson(event: ClusterEvent): { readonly [key: string]: Json } {
   switch (event.kind) {
-    case 'rule':
+    case 'rule': {
+      const origin = ruleOrigin(event)
       return {
-        engine: 'iptables',
+        engine: event.engine ?? 'iptables',
         hook: event.hook.toUpperCase(),
         table: event.table,
         chain: event.chain,
         index: event.index,
-        rule: formatRule(event.rule, event.chain),
+        rule: ruleText(event),
         verdict: event.verdict,
         examined: event.examined,
-        origin: event.rule.origin ? originJson(event.rule.origin) : null,
+        origin: origin ? originJson(origin) : null,
+        ...(event.engine === 'nftables' && event.element ? { element: formatElement(event.element) } : {}),
       }
+    }
     case 'chain-end':
       return {
-        engine: 'iptables',
+        engine: event.engine ?? 'iptables',
         hook: event.hook.toUpperCase(),
         table: event.table,
         chain: event.chain,

@@ -1,4 +1,3 @@
-import { formatRule } from '../artefact/iptables/print.ts'
 import { formatRoute } from '../artefact/route-text.ts'
 import type { ClusterEvent } from '../cluster/process.ts'
 import type { RouteOutcome } from '../linux/event.ts'
@@ -7,6 +6,7 @@ import { formatPacket } from '../packet/format.ts'
 import { packetLength } from '../packet/length.ts'
 import type { IpPacket } from '../packet/packet.ts'
 import { formatOrigin } from './origin.ts'
+import { natName, ruleEvidence, ruleOrigin } from './rule-text.ts'
 
 /** One step, as text: what was decided, and beneath it the evidence. */
 export interface StepText {
@@ -99,7 +99,11 @@ export function stepText(event: ClusterEvent, decides: boolean): StepText | unde
         level: 1,
       }
     case 'stage':
-      return { label: event.stage, text: event.bridged ? 'bridged frame, lent to IP by br_netfilter' : '', level: 2 }
+      return {
+        label: event.stage,
+        text: [event.chain ?? '', event.bridged ? 'bridged frame, lent to IP by br_netfilter' : ''].join(' ').trim(),
+        level: 2,
+      }
     case 'rule':
       return ruleStep(event, decides)
     case 'rule-miss':
@@ -107,6 +111,10 @@ export function stepText(event: ClusterEvent, decides: boolean): StepText | unde
     case 'chain-end':
       return chainEnd(event)
     case 'choice':
+      if (event.engine === 'nftables') {
+        const text = `${event.chain}:${event.index} ${event.option} of ${event.options} (numgen)`
+        return { label: 'random', text, level: 1 }
+      }
       return {
         label: 'random',
         text: `${event.chain}:${event.index} ${event.taken ? 'taken' : 'passed over'} (probability ${(event.numerator / 2 ** 31).toFixed(5)})`,
@@ -203,8 +211,9 @@ export function routeText(result: RouteOutcome): string {
 }
 
 function ruleStep(event: EventOf<'rule'>, decides: boolean): StepText {
-  const { table, chain, index, rule, examined, verdict } = event
-  const origin = rule.origin ? `  ${formatOrigin(rule.origin)}` : ''
+  const { table, chain, index, examined, verdict } = event
+  const from = ruleOrigin(event)
+  const origin = from ? `  ${formatOrigin(from)}` : ''
   const count = examined > 1 ? `   ${examined} rules examined` : ''
   const tone = verdict === 'drop' || verdict === 'reject' || verdict === 'undecided' ? { tone: 'bad' as const } : {}
   // How a built-in chain comes to an agent's chain is the same for every packet.
@@ -212,7 +221,7 @@ function ruleStep(event: EventOf<'rule'>, decides: boolean): StepText {
   return {
     label: table,
     text: `${chain}:${index}${ruleVerdict(event)}${origin}${count}`,
-    evidence: [formatRule(rule, chain)],
+    evidence: ruleEvidence(event),
     level: decides && !isEntry ? 0 : 1,
     ...tone,
   }
@@ -221,18 +230,14 @@ function ruleStep(event: EventOf<'rule'>, decides: boolean): StepText {
 const isBuiltinChain = (chain: string): boolean => /^[A-Z]+$/.test(chain)
 
 /** What the rule did, where it ended the walk: `DNAT` and `MASQUERADE` say more than the accept that they imply. */
-function ruleVerdict({ rule, verdict }: EventOf<'rule'>): string {
-  switch (verdict) {
-    case 'accept': {
-      const kind = rule.target?.kind
-      return kind === 'dnat' || kind === 'snat' || kind === 'masquerade' || kind === 'redirect'
-        ? `  ${kind.toUpperCase()}`
-        : '  accept'
-    }
+function ruleVerdict(event: EventOf<'rule'>): string {
+  switch (event.verdict) {
+    case 'accept':
+      return `  ${natName(event)?.toUpperCase() ?? 'accept'}`
     case 'drop':
     case 'reject':
     case 'undecided':
-      return `  ${verdict}`
+      return `  ${event.verdict}`
     case 'jump':
     case 'goto':
     case 'return':

@@ -1,5 +1,6 @@
 import type { Prefix } from '../../net/prefix.ts'
 import { formatPrefix } from '../../net/prefix.ts'
+import type { Origin } from '../origin.ts'
 
 /** A constant: what a match compares with, and what stands in a set. Texts are canonical in their type. */
 export type NftValue =
@@ -25,6 +26,7 @@ export interface NftElement {
   readonly timeout?: number
   readonly expires?: number
   readonly counter?: NftCounter
+  readonly origin?: Origin
 }
 
 export interface NftCounter {

@@ -21,6 +21,8 @@ export interface NetfilterContext {
   sourceAddress(device: DeviceName, nexthop: Ip): Ip | undefined
   /** The routing decision's nexthop for the packet in hand; its destination where there is none. */
   readonly nexthop: Ip | undefined
+  /** `fib saddr . iif oif`: the device of the way to an address; undefined where there is none, or another than asked. */
+  fibDevice?(address: Ip, skb: Skb, device: DeviceName | undefined): DeviceName | undefined
   /** Whether the route back to the source passes (`-m rpfilter`). */
   reversePath(loose: boolean): boolean
   sysctl(key: string): string | undefined

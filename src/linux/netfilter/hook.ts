@@ -15,6 +15,21 @@ export const stagesAt = {
   postrouting: ['mangle', 'nat', 'confirm'],
 } as const satisfies Record<Hook, readonly Stage[]>
 
+/** NF_IP_PRI_* of each; nat rewrites sources at its second place. What iptables registered is older than nftables' chains. */
+export function stagePriority(stage: Stage, hook: Hook): number {
+  if (stage === 'nat') return hook === 'prerouting' || hook === 'output' ? -100 : 100
+  return priorities[stage]
+}
+
+const priorities: Readonly<Record<Exclude<Stage, 'nat'>, number>> = {
+  raw: -300,
+  conntrack: -200,
+  mangle: -150,
+  filter: 0,
+  security: 50,
+  confirm: Number.MAX_SAFE_INTEGER,
+}
+
 export type HookResult =
   | { readonly verdict: 'accept'; readonly skb: Skb }
   | { readonly verdict: 'drop'; readonly skb: Skb }

@@ -1,14 +1,18 @@
 import type { Match, Rule, Ruleset, Target } from '../../artefact/iptables/rule.ts'
 import type { ConntrackEntry } from '../../artefact/netns.ts'
+import { emptyNft, type NftRuleset } from '../../artefact/nft/ruleset.ts'
 import type { Family } from '../../net/ip.ts'
+import { packetFamily } from '../../packet/packet.ts'
 import type { Clock } from '../chance.ts'
 import { listConnections, seedConnections } from '../conntrack/entry.ts'
 import { createConntrackTable } from '../conntrack/table.ts'
+import type { PreparedBase } from '../nftables/prepare.ts'
+import { nftRuntime } from '../nftables/runtime.ts'
 import type { Skb } from '../skb.ts'
 import type { NetfilterContext } from './context.ts'
-import { type Hook, type HookResult, stagesAt } from './hook.ts'
+import { type Hook, type HookResult, type Stage, stagePriority, stagesAt } from './hook.ts'
 import { prepareTable } from './prepare.ts'
-import { runStage } from './stage.ts'
+import { runNftChain, runStage } from './stage.ts'
 import type { Netfilter } from './state.ts'
 
 export type { Netfilter } from './state.ts'
@@ -16,29 +20,36 @@ export type { Netfilter } from './state.ts'
 type Rulesets = Readonly<Record<Family, Ruleset>>
 
 /** `conntrack`: connections that are known before the first packet. */
-export function createNetfilter(rulesets: Rulesets, conntrack: readonly ConntrackEntry[], clock: Clock): Netfilter {
+export function createNetfilter(
+  rulesets: Rulesets,
+  conntrack: readonly ConntrackEntry[],
+  clock: Clock,
+  nftables: NftRuleset = emptyNft,
+): Netfilter {
   const nf: Netfilter = {
     tracking: { ipv4: false, ipv6: false },
     tables: { ipv4: new Map(), ipv6: new Map() },
     conntrack: createConntrackTable(),
     recent: new Map(),
     clock,
+    nft: nftRuntime(emptyNft, () => clock.now()),
     sets: undefined,
   }
-  replaceRulesets(nf, rulesets)
+  replaceRulesets(nf, rulesets, nftables)
   seedConnections(nf.conntrack, conntrack, clock.now())
   return nf
 }
 
 /** Puts other rules in place. Connections and `recent` lists stay, and chains that are the same value keep their counters. */
-export function replaceRulesets(nf: Netfilter, rulesets: Rulesets): void {
+export function replaceRulesets(nf: Netfilter, rulesets: Rulesets, nftables: NftRuleset = emptyNft): void {
+  nf.nft = nftRuntime(nftables, () => nf.clock.now(), nf.nft)
   for (const family of ['ipv4', 'ipv6'] as const) {
     const { tables } = rulesets[family]
     const before = nf.tables[family]
     nf.tables[family] = new Map(
       tables.map((table) => [table.name, prepareTable(table, family, before.get(table.name))]),
     )
-    nf.tracking[family] = needsConntrack(rulesets[family])
+    nf.tracking[family] = needsConntrack(rulesets[family]) || nf.nft.tracks[family]
   }
 }
 
@@ -55,8 +66,11 @@ export const connectionsOf = (nf: Netfilter): readonly ConntrackEntry[] => listC
 export function runHook(nf: Netfilter, hook: Hook, skb: Skb, ctx: NetfilterContext): HookResult {
   let current: HookResult = { verdict: 'accept', skb }
   let ran = false
-  for (const stage of stagesAt[hook]) {
-    const result = runStage(nf, hook, stage, current.skb, ctx)
+  for (const stage of registeredAt(nf, hook, packetFamily(skb.packet))) {
+    const isBase = typeof stage !== 'string'
+    const result: HookResult | undefined = isBase
+      ? runNftChain(nf, stage, hook, current.skb, ctx)
+      : runStage(nf, hook, stage, current.skb, ctx)
     if (result === undefined) continue
     ran = true
     const moved: boolean = hook === 'output' && stage === 'nat' && result.skb.packet.dst !== current.skb.packet.dst
@@ -66,6 +80,25 @@ export function runHook(nf: Netfilter, hook: Hook, skb: Skb, ctx: NetfilterConte
   if (ran) ctx.emit({ kind: 'verdict', hook, verdict: current.verdict })
   return current
 }
+
+/** The stages of iptables and nftables' base chains, by priority. Nat chains run inside the stage `nat`. */
+function registeredAt(nf: Netfilter, hook: Hook, family: Family): readonly (Stage | PreparedBase)[] {
+  const bases = nf.nft.chains[family][hook].filter(({ base }) => base.type !== 'nat')
+  if (bases.length === 0) return stagesAt[hook]
+  let next = 0
+  const merged: (Stage | PreparedBase)[] = []
+  for (const stage of stagesAt[hook]) {
+    for (let base = bases[next]; base && base.base.priority <= stagePriority(stage, hook); base = bases[++next]) {
+      merged.push(base)
+    }
+    merged.push(stage)
+  }
+  return [...merged, ...bases.slice(next)]
+}
+
+/** Whether a chain of type `route` stands at OUTPUT: then a packet that it changed is routed again. */
+export const reroutesOutput = (nf: Netfilter, family: Family): boolean =>
+  nf.nft.chains[family].output.some(({ base }) => base.type === 'route')
 
 /** A namespace loads conntrack for a nat table, and for a rule that asks about connections. */
 function needsConntrack({ tables }: Ruleset): boolean {

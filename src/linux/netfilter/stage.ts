@@ -4,16 +4,19 @@ import { packetFamily } from '../../packet/packet.ts'
 import { confirm } from '../conntrack/confirm.ts'
 import { describeTuple } from '../conntrack/entry.ts'
 import type { ConntrackEnvironment } from '../conntrack/environment.ts'
+import { manipAt } from '../conntrack/nat-packet.ts'
 import { closeByReset } from '../conntrack/tcp.ts'
 import { track } from '../conntrack/track.ts'
 import type { DropReason } from '../event.ts'
+import type { PreparedBase } from '../nftables/prepare.ts'
+import { walkNftChain } from '../nftables/walk.ts'
 import type { Skb } from '../skb.ts'
 import type { NetfilterContext } from './context.ts'
-import { factsOf } from './facts.ts'
-import type { Hook, HookResult, Stage } from './hook.ts'
+import { type Facts, factsOf } from './facts.ts'
+import { type Hook, type HookResult, type Stage, stagePriority } from './hook.ts'
 import { runNat } from './nat-stage.ts'
 import type { Netfilter } from './state.ts'
-import { walkChain } from './walk.ts'
+import { type WalkResult, walkChain } from './walk.ts'
 
 /** The chain that a hook runs in each table. */
 const chainAt: Readonly<Record<Hook, BuiltinChain>> = {
@@ -39,8 +42,8 @@ export function runStage(
     case 'confirm':
       return nf.tracking[family] ? runConfirm(nf, hook, skb, ctx) : undefined
     case 'nat':
-      return nf.tables[family].has('nat')
-        ? runNat(nf, hook, skb, ctx, () => runTable(nf, hook, 'nat', skb, ctx))
+      return nf.tables[family].has('nat') || nf.nft.hasNat[family]
+        ? runNat(nf, hook, skb, ctx, () => runNatChains(nf, hook, skb, ctx))
         : undefined
     case 'raw':
     case 'mangle':
@@ -48,6 +51,38 @@ export function runStage(
     case 'security':
       return runTable(nf, hook, stage, skb, ctx)
   }
+}
+
+/** nf_nat_inet_fn: nat chains by priority, until one has settled the translation. */
+function runNatChains(nf: Netfilter, hook: Hook, skb: Skb, ctx: NetfilterContext): HookResult | undefined {
+  const bases = nf.nft.chains[packetFamily(skb.packet)][hook].filter(({ base }) => base.type === 'nat')
+  const own = stagePriority('nat', hook)
+  const chains: ((current: Skb) => HookResult | undefined)[] = [
+    ...bases.filter(({ base }) => base.priority <= own).map((base) => (s: Skb) => runNftChain(nf, base, hook, s, ctx)),
+    (s) => runTable(nf, hook, 'nat', s, ctx),
+    ...bases.filter(({ base }) => base.priority > own).map((base) => (s: Skb) => runNftChain(nf, base, hook, s, ctx)),
+  ]
+  let last: HookResult | undefined
+  for (const run of chains) {
+    const result = run(last?.skb ?? skb)
+    if (result === undefined) continue
+    last = result
+    if (result.verdict !== 'accept' || skb.connection?.natDone[manipAt(hook)]) return result
+  }
+  return last
+}
+
+/** One base chain of nftables. */
+export function runNftChain(
+  nf: Netfilter,
+  base: PreparedBase,
+  hook: Hook,
+  skb: Skb,
+  ctx: NetfilterContext,
+): HookResult {
+  const facts = factsOf(nf, hook, skb, ctx)
+  tellStage(hook, 'nftables', skb, ctx, facts.in, facts.out, `${base.table.name} ${base.chain.name}`)
+  return hookResult(nf, hook, facts, walkNftChain(base, facts))
 }
 
 function runTable(
@@ -62,13 +97,17 @@ function runTable(
   if (!table || !base) return undefined
   const facts = factsOf(nf, hook, skb, ctx)
   tellStage(hook, stage, skb, ctx, facts.in, facts.out)
-  const result = walkChain(table, base, facts)
+  return hookResult(nf, hook, facts, walkChain(table, base, facts))
+}
+
+function hookResult(nf: Netfilter, hook: Hook, facts: Facts, result: WalkResult): HookResult {
+  const { skb, ctx } = facts
   if (result.verdict === 'reject' && result.answer.kind === 'tcp-reset' && skb.connection) {
     closeByReset(skb.connection, conntrackEnvironment(nf, hook, ctx))
   }
   return result.verdict === 'reject'
-    ? { verdict: 'reject', skb: facts.skb, answer: result.answer }
-    : { verdict: result.verdict, skb: facts.skb }
+    ? { verdict: 'reject', skb, answer: result.answer }
+    : { verdict: result.verdict, skb }
 }
 
 function runTracking(nf: Netfilter, hook: Hook, skb: Skb, ctx: NetfilterContext): HookResult {
@@ -100,12 +139,23 @@ export function dropped(hook: Hook, skb: Skb, ctx: NetfilterContext, reason: Dro
 
 function tellStage(
   hook: Hook,
-  stage: Stage,
+  stage: Stage | 'nftables',
   skb: Skb,
   ctx: NetfilterContext,
   inDevice: DeviceName | undefined,
   outDevice: DeviceName | undefined,
+  chain?: string,
 ): void {
   const { packet, mark } = skb
-  ctx.emit({ kind: 'stage', hook, stage, packet, mark, in: inDevice, out: outDevice, bridged: ctx.bridged })
+  const event = {
+    kind: 'stage',
+    hook,
+    stage,
+    packet,
+    mark,
+    in: inDevice,
+    out: outDevice,
+    bridged: ctx.bridged,
+  } as const
+  ctx.emit(chain === undefined ? event : { ...event, chain })
 }

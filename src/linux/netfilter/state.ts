@@ -2,6 +2,7 @@ import type { TableName } from '../../artefact/iptables/rule.ts'
 import type { Family } from '../../net/ip.ts'
 import type { Clock } from '../chance.ts'
 import type { ConntrackTable } from '../conntrack/table.ts'
+import type { NftRuntime } from '../nftables/runtime.ts'
 import type { Skb } from '../skb.ts'
 import type { PreparedTable } from './prepare.ts'
 import type { RecentLists } from './recent.ts'
@@ -14,6 +15,7 @@ export interface Netfilter {
   readonly conntrack: ConntrackTable
   readonly recent: RecentLists
   readonly clock: Clock
+  nft: NftRuntime
   /** Contents of ipsets. While absent, and for a set that it does not know, `-m set` is undecided. */
   sets: SetLookup | undefined
 }

@@ -4,6 +4,7 @@ import { packetFamily } from '../../packet/packet.ts'
 import type { Errno } from '../event.ts'
 import { fragment } from '../fragment.ts'
 import { defragment, throughHook, tracks } from '../hooks.ts'
+import { reroutesOutput } from '../netfilter/netfilter.ts'
 import { type Dst, isLoopbackIp, routeAgain } from '../routing.ts'
 import type { Skb } from '../skb.ts'
 import { drop, type Work } from '../work.ts'
@@ -46,7 +47,9 @@ function isMangled(work: Work, before: Skb, after: Skb): boolean {
 }
 
 function manglesOutput(work: Work, skb: Skb): boolean {
-  const { tables } = work.ns.state.iptables[packetFamily(skb.packet)]
+  const family = packetFamily(skb.packet)
+  if (reroutesOutput(work.ns.netfilter, family)) return true
+  const { tables } = work.ns.state.iptables[family]
   const mangle = tables.find((t) => t.name === 'mangle')
   return mangle?.chains.some((c) => c.name === 'OUTPUT' && c.rules.length > 0) ?? false
 }
