@@ -25,6 +25,9 @@ export type Command =
       readonly protocol: string | undefined
       readonly srcPort: number | undefined
       readonly ttl: number | undefined
+      /** `1400` or `1400,1450,1500`, as written. */
+      readonly size: string | undefined
+      readonly df: boolean | undefined
       readonly backend: string | undefined
     })
   | (CommonArguments & {
@@ -64,7 +67,7 @@ export type Command =
     })
   | (CommonArguments & {
       readonly command: 'matrix'
-      readonly group: 'pod' | 'workload' | 'namespace'
+      readonly group: 'pod' | 'workload' | 'namespace' | undefined
       readonly method: 'policy' | 'dataplane'
       readonly ports: string | undefined
       readonly protocol: string | undefined
@@ -137,6 +140,12 @@ function parser(): ReturnType<typeof yargs> {
         .option('protocol', { type: 'string', describe: 'tcp, udp, sctp or icmp (default: the port says, else tcp)' })
         .option('src-port', { type: 'number', describe: 'source port (default: chosen by the seed)' })
         .option('ttl', { type: 'number', describe: 'TTL that the packet starts with (default 64)' })
+        .option('size', {
+          type: 'string',
+          describe: 'bytes of the IP packet (TCP: of the first segment of data); several, 1400,1450,1500, for a sweep',
+        })
+        .option('df', { type: 'boolean', describe: "set Don't Fragment (default)" })
+        .option('no-df', { type: 'boolean', describe: "clear Don't Fragment", conflicts: 'df' })
         .option('backend', { type: 'string', describe: 'N-th endpoint, its name, or all (default: drawn by the seed)' })
         .example('$0 trace deploy/frontend svc/cart:7070 -f shop.yaml', 'from any frontend pod to a Service')
         .example('$0 trace external node/node-a:30080 -f shop.yaml', 'from outside to a node port'),
@@ -161,8 +170,7 @@ function parser(): ReturnType<typeof yargs> {
         .option('group', {
           type: 'string',
           choices: ['pod', 'workload', 'namespace'] as const,
-          default: 'workload' as const,
-          describe: 'what a row is',
+          describe: 'what a row is (default: workload)',
         })
         .option('method', {
           type: 'string',
@@ -332,7 +340,8 @@ type Raw = Readonly<Record<string, unknown>> & { readonly _: readonly (string | 
 
 function toCommand(args: Raw): ParsedArguments {
   const numbers = ['seed', 'srcPort', 'ttl', 'size', 'random', 'clusters'].filter(
-    (k) => args[k] !== undefined && !Number.isInteger(args[k]),
+    // `trace --size` is a list, and text.
+    (k) => typeof args[k] === 'number' && !Number.isInteger(args[k]),
   )
   const [wrong] = numbers
   if (wrong !== undefined)
@@ -362,6 +371,8 @@ function toCommand(args: Raw): ParsedArguments {
           protocol: text(args.protocol),
           srcPort: number(args.srcPort),
           ttl: number(args.ttl),
+          size: text(args.size),
+          df: args.noDf === true ? false : args.df === true ? true : undefined,
           backend: text(args.backend),
         },
       }
@@ -386,7 +397,8 @@ function toCommand(args: Raw): ParsedArguments {
         command: {
           ...common,
           command: 'matrix',
-          group: args.group === 'pod' || args.group === 'namespace' ? args.group : 'workload',
+          group:
+            args.group === 'pod' || args.group === 'workload' || args.group === 'namespace' ? args.group : undefined,
           method: args.method === 'dataplane' ? 'dataplane' : 'policy',
           ports: text(args.ports),
           protocol: text(args.protocol),

@@ -20,9 +20,11 @@ interface Style extends TextOptions {
   readonly paint: Paint
 }
 
+export const styleOf = (options: TextOptions): Style => ({ ...options, paint: paintFor(options.colour) })
+
 /** The whole trace for a person: verdict, packet, hops there and back, cause, and one last line for scripts. */
 export function formatTrace(trace: Trace, options: TextOptions = plainText): string {
-  const style: Style = { ...options, paint: paintFor(options.colour) }
+  const style = styleOf(options)
   const body =
     trace.explored === 'one' ? trace.branches.flatMap((b) => branchLines(b, style)) : branchTable(trace, style)
   return [...headLines(trace, style), ...body, ...noteLines(trace, style), resultLine(trace), ''].join('\n')
@@ -42,7 +44,7 @@ function headLines(trace: Trace, style: Style): readonly string[] {
   ]
 }
 
-function headline(verdict: Verdict, { paint }: Style): string {
+export function headline(verdict: Verdict, { paint }: Style): string {
   const word = (verdict.mixed ? 'MIXED' : verdict.result.toUpperCase()).padEnd(9)
   return verdict.result === 'delivered' ? paint.good(word) : paint.bad(word)
 }
@@ -66,7 +68,7 @@ const hopCount = (n: number): string => `${n} hop${n === 1 ? '' : 's'}`
 
 const endName = (end: EndView): string => (end.namespace === undefined ? end.name : `${end.namespace}/${end.name}`)
 
-function endLabel(end: EndView): string {
+export function endLabel(end: EndView): string {
   const port = end.port === undefined ? '' : `:${end.port}`
   switch (end.kind) {
     case 'Pod':

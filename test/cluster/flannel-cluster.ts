@@ -8,6 +8,8 @@ export interface FlannelCluster {
   /** One segment per node, joined by a router. */
   readonly routed?: boolean
   readonly families?: 'ipv4' | 'ipv6' | 'dual'
+  /** `mtu` of the bridge plugin; default what flannel works out. */
+  readonly podMtu?: number
   /** More manifests. */
   readonly more?: string
 }
@@ -19,9 +21,14 @@ export interface FlannelCluster {
 export function clusterOf(given: FlannelCluster): LoadedScenario {
   const families = given.families ?? 'ipv4'
   const nodes = Array.from({ length: given.nodes }, (_, i) => nodeText(i + 1, given.routed ?? false, families))
-  const text = [netConf(given.backend, families), ...nodes, ...pods, ...services(families), given.more ?? ''].join(
-    '\n---\n',
-  )
+  const text = [
+    kubeadm(families),
+    netConf(given, families),
+    ...nodes,
+    ...pods,
+    ...services(families),
+    given.more ?? '',
+  ].join('\n---\n')
   return loadText({ path: 'cluster.yaml', text })
 }
 
@@ -38,13 +45,24 @@ spec: { podCIDRs: [${has[families].map((f) => `"${cidr[f]}"`).join(', ')}] }
 status: { addresses: [${has[families].map((f) => `{ type: InternalIP, address: "${own[f]}" }`).join(', ')}] }`
 }
 
-const netConf = (backend: string, families: keyof typeof has): string => `apiVersion: v1
+const kubeadm = (families: keyof typeof has): string => `apiVersion: v1
+kind: ConfigMap
+metadata: { name: kubeadm-config, namespace: kube-system }
+data:
+  ClusterConfiguration: |
+    apiVersion: kubeadm.k8s.io/v1beta4
+    kind: ClusterConfiguration
+    networking:
+      podSubnet: ${has[families].map((f) => (f === 'ipv4' ? '10.244.0.0/16' : 'fd00:10:244::/56')).join(',')}
+      serviceSubnet: ${has[families].map((f) => (f === 'ipv4' ? '10.96.0.0/16' : 'fd00:10:96::/112')).join(',')}`
+
+const netConf = ({ backend, podMtu }: FlannelCluster, families: keyof typeof has): string => `apiVersion: v1
 kind: ConfigMap
 metadata: { name: kube-flannel-cfg, namespace: kube-flannel }
 data:
   cni-conf.json: |
     { "name": "cbr0", "cniVersion": "0.3.1", "plugins": [
-      { "type": "flannel", "delegate": { "hairpinMode": true, "isDefaultGateway": true } },
+      { "type": "flannel", "delegate": { "hairpinMode": true, "isDefaultGateway": true${podMtu === undefined ? '' : `, "mtu": ${podMtu}`} } },
       { "type": "portmap", "capabilities": { "portMappings": true } } ] }
   net-conf.json: |
     { "Network": "10.244.0.0/16"${families === 'ipv4' ? '' : `, "EnableIPv4": ${families === 'dual'}, "EnableIPv6": true, "IPv6Network": "fd00:10:244::/56"`}, "Backend": ${backend} }`

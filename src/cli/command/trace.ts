@@ -1,9 +1,13 @@
+import type { Cluster } from '../../cluster/cluster.ts'
 import type { Protocol } from '../../net/port.ts'
 import { isEndProblem } from '../../trace/end.ts'
+import type { TraceRequest } from '../../trace/request.ts'
 import { trace } from '../../trace/run.ts'
+import { sweep } from '../../trace/sweep.ts'
 import { formatBrief } from '../../view/brief.ts'
 import { exitCodeOf, formatJson, formatJsonLines } from '../../view/json.ts'
 import { formatMinimal } from '../../view/minimal.ts'
+import { formatSweep, formatSweepJson } from '../../view/sweep.ts'
 import { formatTrace } from '../../view/text.ts'
 import type { Command } from '../arguments.ts'
 import type { ExitCode, Io } from '../io.ts'
@@ -22,7 +26,9 @@ export function runTrace(args: TraceCommand, io: Io): ExitCode {
   }
   const cluster = loadCluster(args.filename, args, io)
   if (!cluster) return 2
-  const result = trace(cluster, {
+  const sizes = sizesOf(args.size)
+  const [only] = sizes
+  const request: TraceRequest = {
     from: args.from,
     to: args.to,
     namespace: args.namespace,
@@ -32,7 +38,11 @@ export function runTrace(args: TraceCommand, io: Io): ExitCode {
     ...(args.srcPort === undefined ? {} : { srcPort: args.srcPort }),
     ...(args.ttl === undefined ? {} : { ttl: args.ttl }),
     ...(args.backend === undefined ? {} : { backend: args.backend }),
-  })
+    ...(args.df === undefined ? {} : { df: args.df }),
+    ...(only === undefined ? {} : { size: only }),
+  }
+  if (sizes.length > 1) return runSweep(cluster, request, sizes, args, io)
+  const result = trace(cluster, request)
   if (isEndProblem(result)) {
     io.err(`kubehop: ${result.problem}\n`)
     return 2
@@ -40,6 +50,26 @@ export function runTrace(args: TraceCommand, io: Io): ExitCode {
   io.out(format(result, args, io))
   return exitCodeOf(result.verdict)
 }
+
+function runSweep(
+  cluster: Cluster,
+  request: TraceRequest,
+  sizes: readonly number[],
+  args: TraceCommand,
+  io: Io,
+): ExitCode {
+  const result = sweep(cluster, request, sizes)
+  if (isEndProblem(result)) {
+    io.err(`kubehop: ${result.problem}\n`)
+    return 2
+  }
+  io.out(args.output === 'json' ? formatSweepJson(result) : formatSweep(result, textOptions(args, io)))
+  return exitCodeOf(result.verdict)
+}
+
+/** `1400,1450`: each once, in order. */
+const sizesOf = (text: string | undefined): readonly number[] =>
+  text === undefined ? [] : [...new Set(text.split(',').map((t) => Number(t.trim())))]
 
 function format(result: Parameters<typeof formatTrace>[0], args: TraceCommand, io: Io): string {
   switch (args.output) {
@@ -61,6 +91,11 @@ function wrongArgument(args: TraceCommand): string | undefined {
     return `--protocol ${args.protocol}: expected tcp, udp, sctp or icmp`
   if (args.srcPort !== undefined && (args.srcPort < 1 || args.srcPort > 65535))
     return `--src-port ${args.srcPort}: expected a number from 1 to 65535`
+  const wrongSize = args.size?.split(',').find((t) => !/^\s*\d{2,5}\s*$/.test(t) || Number(t) < 68 || Number(t) > 65535)
+  if (wrongSize !== undefined)
+    return `--size ${args.size}: expected whole numbers from 68 to 65535, as 1400 or 1400,1500`
+  if (sizesOf(args.size).length > 1 && args.output !== undefined && !['text', 'json'].includes(args.output))
+    return `-o ${args.output}: a sweep over sizes is printed as text or json`
   if (args.ttl !== undefined && (args.ttl < 1 || args.ttl > 255))
     return `--ttl ${args.ttl}: expected a number from 1 to 255`
   return undefined
