@@ -60,11 +60,12 @@ export function planBalancers(
   underlay: UnderlayPlan,
   given: Underlay | undefined,
 ): readonly Balancer[] {
-  const claims = objects.list('Service').flatMap((service) => claimsOf(service, objects))
+  const nodeAddresses = new Set(objects.list('Node').flatMap((n) => (n.status?.addresses ?? []).map((a) => a.address)))
+  const claims = objects.list('Service').flatMap((service) => claimsOf(service, nodeAddresses))
   if (claims.length === 0) return []
   const wanted = given?.spec.loadBalancers?.length ? given.spec.loadBalancers : [{ name: 'cloud' }]
   const invent = inventor(claims)
-  const addressed = claims.map((c) => ({ ...c, ip: c.ip ?? invent() }))
+  const addressed = claims.map((c): AddressedClaim => ({ ...c, ip: c.ip ?? invent() }))
   const taken = new Set<Ip>(stationAddresses(underlay))
   return wanted.flatMap((balancer) => {
     const mine = addressed.filter((c) => wanted.find((b) => serves(b, c.ip)) === balancer)
@@ -81,15 +82,15 @@ interface Claim {
   readonly ip: Ip | undefined
 }
 
+type AddressedClaim = Claim & { readonly ip: Ip }
+
 /** Balancers that run on the nodes themselves (k3s) put node addresses there: nothing stands in front of those. */
-function claimsOf(service: Service, objects: ObjectReader): readonly Claim[] {
+function claimsOf(service: Service, nodeAddresses: ReadonlySet<string>): readonly Claim[] {
   const entries = service.spec.type === 'LoadBalancer' ? (service.status?.loadBalancer?.ingress ?? []) : []
-  const isNode = (text: string): boolean =>
-    objects.list('Node').some((n) => n.status?.addresses?.some((a) => a.address === text))
   return entries.flatMap((ingress): Claim[] => {
     const ip = parseIp(ingress.ip ?? '')
     if (ip === undefined && ingress.hostname === undefined) return []
-    return ip && isNode(ip) ? [] : [{ service, ingress, ip }]
+    return ip && nodeAddresses.has(ip) ? [] : [{ service, ingress, ip }]
   })
 }
 
@@ -115,17 +116,16 @@ function blockOf(text: string): readonly Prefix[] | undefined {
   return block && [block]
 }
 
-function vipOf({ service, ingress, ip = parseIp('0.0.0.0') }: Claim, mode: BalancerMode, objects: ObjectReader): Vip {
-  const address = ip as Ip
-  const ports = service.spec.ports ?? []
+function vipOf({ service, ingress, ip }: AddressedClaim, mode: BalancerMode, objects: ObjectReader): Vip {
+  const nameOnly = ingress.ip === undefined ? ingress.hostname : undefined
   return {
-    ip: address,
-    ...(ingress.ip === undefined && ingress.hostname !== undefined ? { hostname: ingress.hostname.toLowerCase() } : {}),
+    ip,
+    ...(nameOnly === undefined ? {} : { hostname: nameOnly.toLowerCase() }),
     // Nodes know nothing of such an address, so what comes to them has to be for a node port.
-    mode: ingress.ipMode === 'Proxy' || ingress.ip === undefined ? 'proxy' : mode,
+    mode: ingress.ipMode === 'Proxy' || nameOnly !== undefined ? 'proxy' : mode,
     service,
-    listeners: ports.flatMap(listenerOf),
-    spread: memoize(() => spreadOf(service, address, objects)),
+    listeners: (service.spec.ports ?? []).flatMap(listenerOf),
+    spread: memoize(() => spreadOf(service, ip, objects)),
   }
 }
 

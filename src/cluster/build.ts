@@ -6,9 +6,10 @@ import type { CniResult, PodWiring } from '../cni/result.ts'
 import { nodeSockets, uniqueSockets } from '../cni/sockets.ts'
 import type { ObjectRef } from '../kube/objects/meta.ts'
 import type { Node } from '../kube/objects/node.ts'
+import type { Service } from '../kube/objects/service.ts'
 import type { ClusterSettings } from '../kube/settings.ts'
 import type { ObjectReader } from '../kube/store.ts'
-import { type Family, type Ip, ip } from '../net/ip.ts'
+import { type Family, type Ip, ip, parseIp } from '../net/ip.ts'
 import { prefixContains } from '../net/prefix.ts'
 import { proxySockets } from '../proxy/health-check.ts'
 import { kubeProxyIptables } from '../proxy/iptables/kube-proxy-iptables.ts'
@@ -181,10 +182,7 @@ function isInside(address: Ip, { settings, underlay, objects }: BuildContext): b
   return objects.list('Service').some((s) => serviceAddresses(s).includes(address))
 }
 
-const serviceAddresses = (service: {
-  readonly spec: { readonly externalIPs?: readonly string[] }
-  readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string }[] } }
-}): readonly string[] => [
-  ...(service.spec.externalIPs ?? []),
-  ...(service.status?.loadBalancer?.ingress ?? []).flatMap((i) => i.ip ?? []),
-]
+const serviceAddresses = ({ spec, status }: Service): readonly Ip[] =>
+  [...(spec.externalIPs ?? []), ...(status?.loadBalancer?.ingress ?? []).map((i) => i.ip ?? '')].flatMap(
+    (text) => parseIp(text) ?? [],
+  )

@@ -295,7 +295,9 @@ function serviceTarget(
     )
     if (target) return target
   }
+  const externalIps = (service.spec.externalIPs ?? []).flatMap((t) => parseIp(t) ?? [])
   return (
+    (outsider ? inner(externalIps, port?.port ?? 0, []) : undefined) ??
     inner(clusterIps, port?.port ?? 0, []) ?? {
       problem: `Service ${namespace}/${name} has no address of the source's family`,
     }
