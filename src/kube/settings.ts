@@ -7,9 +7,9 @@ import type { ObjectReader } from './store.ts'
 
 /** What the objects that configure a cluster say about its address plan. Flags override. */
 export interface ClusterSettings {
-  /** Pod networks, at most one per family. Default 10.244.0.0/16. */
+  /** Pod networks, at most one per family. Default 10.244.0.0/16, fd00:10:244::/56 where Services have IPv6. */
   readonly podNetworks: readonly Prefix[]
-  /** Service networks, at most one per family. Default 10.96.0.0/12. */
+  /** Service networks, at most one per family. Default 10.96.0.0/12, fd00:10:96::/112 where pods have IPv6. */
   readonly serviceNetworks: readonly Prefix[]
   /** Length of a node's podCIDR per family. Default 24 and 64. */
   readonly nodeMaskLength: { readonly ipv4: number; readonly ipv6: number }
@@ -38,7 +38,9 @@ export interface SettingsResult {
 export const baselineVersion = '1.36'
 
 const defaultPodNetwork = prefix('10.244.0.0/16')
+const defaultPodNetwork6 = prefix('fd00:10:244::/56')
 const defaultServiceNetwork = prefix('10.96.0.0/12')
+const defaultServiceNetwork6 = prefix('fd00:10:96::/112')
 
 /**
  * The settings of a cluster. Each is taken from the first source that has it: a flag, kubeadm's ClusterConfiguration, the
@@ -49,8 +51,9 @@ export function clusterSettings(objects: ObjectReader, flags: Partial<ClusterSet
   const read = readClaims(claimsOf(objects, problems), problems)
   const pods = flags.podNetworks ?? read.networks('podNetwork')
   const services = flags.serviceNetworks ?? read.networks('serviceNetwork')
-  const podNetworks = pods.length > 0 ? pods : [defaultPodNetwork]
-  const serviceNetworks = services.length > 0 ? services : [defaultServiceNetwork]
+  const podNetworks = pods.length > 0 ? pods : usualNetworks(services, defaultPodNetwork, defaultPodNetwork6)
+  const serviceNetworks =
+    services.length > 0 ? services : usualNetworks(pods, defaultServiceNetwork, defaultServiceNetwork6)
   const nodePorts = flags.nodePorts ?? read.range('nodePorts')
   const settings: ClusterSettings = {
     podNetworks,
@@ -70,6 +73,12 @@ export function clusterSettings(objects: ObjectReader, flags: Partial<ClusterSet
     nodePorts: nodePorts !== undefined,
   }
   return { settings, stated, problems }
+}
+
+/** The usual networks of the families that the given ones have, in their order; IPv4 where nothing is given. */
+function usualNetworks(given: readonly Prefix[], ipv4: Prefix, ipv6: Prefix): readonly Prefix[] {
+  const usual = given.map((network) => (prefixFamily(network) === 'ipv4' ? ipv4 : ipv6))
+  return usual.length > 0 ? usual : [ipv4]
 }
 
 interface ReadClaims {

@@ -18,7 +18,12 @@ export const times = (a: Fraction, b: Fraction): Fraction =>
 export const plus = (a: Fraction, b: Fraction): Fraction =>
   fraction(a.numerator * b.denominator + b.numerator * a.denominator, a.denominator * b.denominator)
 export const complement = (a: Fraction): Fraction => fraction(a.denominator - a.numerator, a.denominator)
-export const toNumber = (a: Fraction): number => Number(a.numerator) / Number(a.denominator)
+
+/** A product of many shares is longer than a number holds: only the leading bits of both parts count. */
+export function toNumber({ numerator, denominator }: Fraction): number {
+  const excess = BigInt(Math.max(0, denominator.toString(16).length * 4 - 1000))
+  return Number(numerator >> excess) / Number(denominator >> excess)
+}
 
 /**
  * `1/3`. A share of 2^31 that a rule's decimal text stands for is named by the fraction that it rounds (xt_statistic
@@ -39,6 +44,13 @@ function nearby(a: Fraction): Fraction | undefined {
   return undefined
 }
 
+const lowestBit = (a: bigint): bigint => a & -a
+
+/** The kernel's shares have powers of two as denominators: for them the lowest set bits say it all, however long the product. */
 function gcd(a: bigint, b: bigint): bigint {
-  return b === 0n ? (a === 0n ? 1n : a) : gcd(b, a % b)
+  if (a === 0n || b === 0n) return a + b || 1n
+  if (b === lowestBit(b)) return lowestBit(a | b)
+  let [greater, lesser] = [a, b]
+  while (lesser !== 0n) [greater, lesser] = [lesser, greater % lesser]
+  return greater
 }

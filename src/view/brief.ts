@@ -1,4 +1,5 @@
 import type { ClusterEvent } from '../cluster/process.ts'
+import { formatPacket } from '../packet/format.ts'
 import { type IpPacket, tcpFlag } from '../packet/packet.ts'
 import type { Branch, Hop, Trace } from '../trace/trace.ts'
 import { destination, natText, passageText, source } from './step.ts'
@@ -37,7 +38,9 @@ function newsOf(event: ClusterEvent): string | undefined {
     case 'socket-receive':
       return isReset(event.packet) ? 'gets RST' : 'delivered'
     case 'icmp-send':
-      return event.suppressed === undefined ? `sends ${event.why}` : undefined
+      return event.suppressed === undefined
+        ? `sends ${formatPacket(event.packet).split(' quoting ')[0]}  (${event.why})`
+        : undefined
     case 'drop':
       return `${event.reason}: ${event.detail}`
     default:

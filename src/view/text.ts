@@ -53,7 +53,7 @@ function journey({ question, branches }: Trace, { paint }: Style): string {
   const [branch] = branches
   const reached = branches.length === 1 ? branch?.reached : undefined
   const via =
-    question.to.kind === 'Pod' || !reached || reached.name === endName(question.to)
+    question.to.kind === 'Pod' || !reached || (question.to.kind !== 'Service' && reached.name === endName(question.to))
       ? ''
       : ` -> ${reached.kind} ${reached.name}${reached.node && reached.kind === 'pod' ? ` (${reached.node})` : ''}`
   const count = (leg: Leg | undefined): number => leg?.hops.filter((h) => h.n !== undefined).length ?? 0

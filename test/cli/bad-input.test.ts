@@ -54,6 +54,21 @@ describe('bad input is told clearly, with exit status 2 and no stack trace', () 
       says: ['b.yaml', 'a.yaml', 'x'],
     },
     {
+      name: 'more replicas than a cluster holds',
+      files: {
+        'a.yaml': `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: a }
+spec:
+  replicas: 1000000000
+  selector: { matchLabels: { a: b } }
+  template: { metadata: { labels: { a: b } }, spec: { containers: [{ name: c }] } }
+`,
+      },
+      argv: trace('deploy/a', 'deploy/a', 'a.yaml'),
+      says: ['a.yaml:5', 'spec.replicas', '0 to 150000'],
+    },
+    {
       name: 'an unknown pod, with the nearest names',
       files: { 'a.yaml': pod('frontend') },
       argv: trace('pod/fronted', 'pod/frontend', 'a.yaml'),

@@ -53,6 +53,22 @@ describe('the settings of a cluster', () => {
   })
 
   test.each([
+    { name: 'IPv6 alone', cidrs: ['fd00:10:1::/64'], networks: ['fd00:10:96::/112'] },
+    {
+      name: 'both',
+      cidrs: ['10.9.0.0/24', 'fd00:10:1::/64'],
+      networks: ['10.96.0.0/12', 'fd00:10:96::/112'],
+    },
+  ])('have a default service network of each family that pods have: $name', ({ cidrs, networks }) => {
+    expect(load(node('n1', ...cidrs)).settings.serviceNetworks).toEqual(networks)
+  })
+
+  test('have a default pod network of the family that Services have', () => {
+    const { settings } = load('', { serviceNetworks: [prefix('fd00:1::/112')] })
+    expect(settings.podNetworks).toEqual(['fd00:10:244::/56'])
+  })
+
+  test.each([
     { name: 'as a document', text: kubeadm },
     { name: 'in its ConfigMap', text: configMap('kubeadm-config', 'ClusterConfiguration', kubeadm) },
   ])('come from kubeadm, $name', ({ text }) => {

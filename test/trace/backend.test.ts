@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { isEndProblem } from '../../src/trace/end.ts'
 import { trace } from '../../src/trace/run.ts'
+import { formatTrace } from '../../src/view/text.ts'
 import { loadText } from '../scenario.ts'
 
 const node = (name: string, third: number, address: string): string => `
@@ -49,6 +50,12 @@ describe('--backend', () => {
     const steps = told.branches[0]?.legs[0]?.hops.flatMap((h) => h.steps.map((s) => s.event)) ?? []
     expect(steps.find((e) => e.kind === 'nat')).toMatchObject({ after: { dst: to } })
     expect(told.verdict.result === 'delivered').toBe(ok)
+  })
+
+  test('the headline names the pod behind a Service of the same name', () => {
+    const told = pinned('pod/a', 'svc/b:80', 'b')
+    if (isEndProblem(told)) throw new Error(told.problem)
+    expect(formatTrace(told)).toContain('-> svc default/b:80 -> pod default/b (n2)')
   })
 
   test('says which endpoints there are, whether reached or not', () => {

@@ -118,6 +118,12 @@ describe('other endings', () => {
     expect(verdict.sentence).toContain(`ICMP 11/0 from ${from}`)
   })
 
+  test('a node that answers with an ICMP error says which in the brief form', () => {
+    expect(formatBrief(traced('pod/cart', 'svc/web:80', { ttl: 1 }))).toMatch(
+      /node-a +sends icmp 11\/0 10\.244\.0\.1 > 10\.244\.0\.2 {2}\(the TTL of 1/,
+    )
+  })
+
   test('an address that no pod has is asked for in vain', () => {
     const { verdict } = traced('pod/cart', '10.244.1.77:80')
     expect(verdict).toMatchObject({ result: 'unreachable', reason: 'neigh-missing', place: { node: 'node-b' } })

@@ -23,6 +23,8 @@ export const portNumber: JsonSchema = { type: 'integer', minimum: 1, maximum: 65
 /** IntOrString: a number must be a port, a text is a name. */
 export const portOrName: JsonSchema = { type: ['integer', 'string'], minimum: 1, maximum: 65535 }
 export const count: JsonSchema = { type: 'integer', minimum: 0 }
+/** Kubernetes supports 150,000 pods in a cluster; a number far beyond is a slip, and would only take memory. */
+export const podCount: JsonSchema = { type: 'integer', minimum: 0, maximum: 150_000 }
 
 export const oneOf = (...values: string[]): JsonSchema => ({ type: 'string', enum: values })
 export const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items })

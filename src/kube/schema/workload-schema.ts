@@ -1,18 +1,18 @@
-import { count, fields, flag, integer, type JsonSchema, oneOf, text, textMap } from './json-schema.ts'
+import { fields, flag, integer, type JsonSchema, oneOf, podCount, text, textMap } from './json-schema.ts'
 import { labelSelector, metadata, objectWith } from './meta-schema.ts'
 import { podTemplate } from './pod-schema.ts'
 
 const workload = (properties: Readonly<Record<string, JsonSchema>>, ...required: string[]): JsonSchema =>
   objectWith({ spec: fields(properties, ...required) }, 'spec')
 
-const scaled = { replicas: count, selector: labelSelector, template: podTemplate }
+const scaled = { replicas: podCount, selector: labelSelector, template: podTemplate }
 
 export const deployment: JsonSchema = workload(scaled, 'template')
 export const replicaSet: JsonSchema = workload(scaled)
 export const daemonSet: JsonSchema = workload({ selector: labelSelector, template: podTemplate }, 'template')
 
 export const replicationController: JsonSchema = workload({
-  replicas: count,
+  replicas: podCount,
   selector: textMap,
   template: podTemplate,
 })
@@ -24,8 +24,8 @@ export const statefulSet: JsonSchema = workload(
 
 const jobSpec = fields(
   {
-    parallelism: count,
-    completions: count,
+    parallelism: podCount,
+    completions: podCount,
     completionMode: oneOf('NonIndexed', 'Indexed'),
     suspend: flag,
     template: podTemplate,
