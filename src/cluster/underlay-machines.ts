@@ -50,6 +50,14 @@ export function uplinksOf(node: string, plan: UnderlayPlan): readonly Uplink[] {
       mtu: segment.mtu,
       addresses: (segment.nodes.find((n) => n.name === node)?.addresses ?? []).map((ip) => onSegment(ip, segment)),
     }))
+    .map((uplink, i) => (i === 0 ? { ...uplink, gateways: gatewaysOf(node, plan) } : uplink))
+}
+
+/** Where default routes lead: they leave by the first card. */
+function gatewaysOf(node: string, plan: UnderlayPlan): readonly Ip[] {
+  const segment = plan.segments.find((s) => s.nodes.some((n) => n.name === node))
+  const own = segment?.nodes.find((n) => n.name === node)?.addresses ?? []
+  return segment ? defaultRoutes(segment, plan, deviceName('eth0'), own).flatMap((r) => r.via ?? []) : []
 }
 
 /** A node's root namespace before any agent: its loopback, its cards, their addresses, the way out. */

@@ -10,4 +10,5 @@ export const mergeAdditions = (parts: readonly NetnsAdditions[]): NetnsAdditions
   fdb: parts.flatMap((p) => p.fdb ?? []),
   sysctls: Object.assign({}, ...parts.map((p) => p.sysctls ?? {})),
   sockets: parts.flatMap((p) => p.sockets ?? []),
+  ...(parts.some((p) => p.ipsets) ? { ipsets: parts.flatMap((p) => p.ipsets ?? []) } : {}),
 })

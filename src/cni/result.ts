@@ -11,6 +11,8 @@ export interface Uplink {
   readonly device: DeviceName
   readonly addresses: readonly InterfaceAddress[]
   readonly mtu: number
+  /** Of the node's default routes, where they leave by this device. */
+  readonly gateways?: readonly Ip[]
 }
 
 /** What the network agents add to one node's root namespace. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, test } from 'vitest'
 import { readYaml } from '../../src/kube/yaml.ts'
 import { conversion } from './calico-conversion.ts'
+import { rendered, routes } from './calico-node-kinds.ts'
 import { type CalicoGolden, calicoRuleKinds } from './calico-rule-kinds.ts'
 import { goldenRoot } from './golden-root.ts'
 
@@ -19,7 +20,7 @@ const elsewhere = new Set(['bird-config', 'bird-output'])
 
 if ('missing' in root) test.skip(root.missing, () => {})
 else {
-  const kinds = { ...calicoRuleKinds, conversion }
+  const kinds = { ...calicoRuleKinds, conversion, rendered, routes }
   for (const file of readdirSync(root.path).filter((f) => f.endsWith('.yaml'))) {
     const golden = readCase(join(root.path, file))
     if (elsewhere.has(golden.kind)) continue

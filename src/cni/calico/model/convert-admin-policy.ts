@@ -1,0 +1,167 @@
+import type {
+  AdminNetworkPolicy,
+  AdminPolicyPeer,
+  AdminPolicyPort,
+  AdminPolicySubject,
+  BaselineAdminNetworkPolicy,
+  ClusterNetworkPolicy,
+  ClusterPolicyProtocol,
+  DestinationPorts,
+} from '../../../kube/objects/admin-network-policy.ts'
+import type { CalicoPort, CalicoRule, EntityRule } from '../../../kube/objects/calico.ts'
+import { calicoSelector } from './convert-selector.ts'
+import type { CalicoPolicy, RulePath } from './policy.ts'
+
+type AdminObject = AdminNetworkPolicy | BaselineAdminNetworkPolicy | ClusterNetworkPolicy
+
+/** Tiers that are there without a Tier object; `default` stands between both of Kubernetes. */
+export const builtinTiers = {
+  admin: { name: 'kube-admin', order: 1000, defaultAction: 'Pass' },
+  default: { name: 'default', order: 1_000_000, defaultAction: 'Deny' },
+  baseline: { name: 'kube-baseline', order: 10_000_000, defaultAction: 'Pass' },
+} as const
+
+const actions = { Allow: 'Allow', Accept: 'Allow', Deny: 'Deny', Pass: 'Pass' } as const
+
+/** A cluster-scoped policy as one of tier `kube-admin` or `kube-baseline`; undefined without a usable subject. */
+export function convertAdminPolicy(source: AdminObject): CalicoPolicy | undefined {
+  const { spec } = source
+  const subject = spec && entityOf(spec.subject)
+  if (!subject) return undefined
+  const ingress = (spec.ingress ?? []).map((r, i) => convertRules('ingress', i, r, r.from))
+  const egress = (spec.egress ?? []).map((r, i) => convertRules('egress', i, r, r.to))
+  const types = [
+    ...(ingress.length > 0 ? (['Ingress'] as const) : []),
+    ...(egress.length > 0 ? (['Egress'] as const) : []),
+  ]
+  const { tier, order } = placeOf(source)
+  const rules = (list: readonly ConvertedRules[]) => list.flatMap((r) => r.rules)
+  const paths = (list: readonly ConvertedRules[]) => list.flatMap((r) => r.rules.map(() => r.path))
+  return {
+    kind: 'KubernetesClusterNetworkPolicy',
+    name: source.metadata.name,
+    tier,
+    order,
+    spec: {
+      tier,
+      order,
+      ...(subject.selector === undefined ? {} : { selector: subject.selector }),
+      ...(subject.namespaceSelector === undefined ? {} : { namespaceSelector: subject.namespaceSelector }),
+      types,
+      ingress: rules(ingress),
+      egress: rules(egress),
+    },
+    types,
+    source,
+    paths: { ingress: paths(ingress), egress: paths(egress) },
+  }
+}
+
+function placeOf(object: AdminObject): { readonly tier: string; readonly order: number } {
+  switch (object.kind) {
+    case 'AdminNetworkPolicy':
+      return { tier: builtinTiers.admin.name, order: object.spec.priority }
+    case 'BaselineAdminNetworkPolicy':
+      return { tier: builtinTiers.baseline.name, order: 0 }
+    case 'ClusterNetworkPolicy': {
+      const tier = object.spec.tier === 'Baseline' ? builtinTiers.baseline : builtinTiers.admin
+      return { tier: tier.name, order: object.spec.priority }
+    }
+  }
+}
+
+interface ConvertedRules {
+  readonly path: RulePath
+  readonly rules: readonly CalicoRule[]
+}
+
+interface AnyRule {
+  readonly action: keyof typeof actions
+  readonly ports?: readonly AdminPolicyPort[]
+  readonly protocols?: readonly ClusterPolicyProtocol[]
+}
+
+/** One rule per peer and port. What is written for a newer API fails closed: it denies all, or accepts nothing. */
+function convertRules(
+  direction: 'ingress' | 'egress',
+  index: number,
+  rule: AnyRule,
+  given: readonly AdminPolicyPeer[] | null | undefined,
+): ConvertedRules {
+  const path: RulePath = ['spec', direction, index]
+  const action = actions[rule.action]
+  const peers = (given ?? []).map((peer) => peerOf(peer, direction))
+  const ports = [...(rule.ports ?? []).map(portOf), ...(rule.protocols ?? []).map(protocolOf)]
+  const unknown = [...peers, ...ports].some((entry) => entry === undefined)
+  if (action !== 'Allow' && unknown) return { path, rules: [{ action: 'Deny' }] }
+  const everywhere: readonly PortRule[] = [{ protocol: undefined, port: undefined }]
+  const alternatives = ports.length > 0 ? ports.flatMap((p) => p ?? []) : everywhere
+  const rules = peers.flatMap((peer) =>
+    peer === undefined ? [] : alternatives.map((port) => ruleOf(direction, action, peer, port)),
+  )
+  return { path, rules }
+}
+
+interface PortRule {
+  readonly protocol: string | undefined
+  readonly port: CalicoPort | undefined
+}
+
+function ruleOf(
+  direction: 'ingress' | 'egress',
+  action: CalicoRule['action'],
+  peer: EntityRule,
+  { protocol, port }: PortRule,
+): CalicoRule {
+  const own: EntityRule = port === undefined ? {} : { ports: [port] }
+  return {
+    action,
+    ...(protocol === undefined ? {} : { protocol }),
+    source: direction === 'ingress' ? peer : {},
+    destination: direction === 'ingress' ? own : { ...peer, ...own },
+  }
+}
+
+function peerOf(peer: AdminPolicyPeer, direction: 'ingress' | 'egress'): EntityRule | undefined {
+  const pods = entityOf(peer)
+  if (pods || direction === 'ingress') return pods
+  return peer.networks ? { nets: peer.networks } : undefined
+}
+
+function entityOf(subject: AdminPolicySubject | null | undefined): EntityRule | undefined {
+  const { namespaces, pods } = subject ?? {}
+  if (namespaces) {
+    return {
+      selector: calicoSelector({}, 'podSelector'),
+      namespaceSelector: calicoSelector(namespaces, 'namespaceSelector'),
+    }
+  }
+  if (!pods) return undefined
+  return {
+    selector: calicoSelector(pods.podSelector, 'podSelector'),
+    namespaceSelector: calicoSelector(pods.namespaceSelector ?? {}, 'namespaceSelector'),
+  }
+}
+
+const anyProtocol = ['TCP', 'UDP', 'SCTP']
+
+function portOf({ portNumber, portRange, namedPort }: AdminPolicyPort): readonly PortRule[] | undefined {
+  if (portNumber) return [{ protocol: portNumber.protocol ?? 'TCP', port: portNumber.port }]
+  if (portRange) return [{ protocol: portRange.protocol ?? 'TCP', port: `${portRange.start}:${portRange.end}` }]
+  return namedPort ? anyProtocol.map((protocol) => ({ protocol, port: namedPort })) : undefined
+}
+
+function protocolOf(entry: ClusterPolicyProtocol): readonly PortRule[] | undefined {
+  if (entry.tcp) return destination('TCP', entry.tcp)
+  if (entry.udp) return destination('UDP', entry.udp)
+  if (entry.sctp) return destination('SCTP', entry.sctp)
+  const { destinationNamedPort: port } = entry
+  return port ? anyProtocol.map((protocol) => ({ protocol, port })) : undefined
+}
+
+function destination(protocol: string, { destinationPort }: DestinationPorts): readonly PortRule[] | undefined {
+  if (!destinationPort) return [{ protocol, port: undefined }]
+  const { number, range } = destinationPort
+  if (range) return [{ protocol, port: `${range.start}:${range.end}` }]
+  return number === undefined ? undefined : [{ protocol, port: number }]
+}
