@@ -7,7 +7,7 @@ import type { Network } from './network.ts'
 import { forEachSession, SpeakerNode, sessionAt, sessionStates, sessionTowards } from './node.ts'
 import type { Run } from './outcome.ts'
 import { localAddress, type PeerClass } from './peer-class.ts'
-import { none } from './rib.ts'
+import { grown, none } from './rib.ts'
 import { type Attempt, attempt, type End } from './session.ts'
 import { preferences, type Speaker } from './speaker.ts'
 import { emptyTables, type Route, type Tables } from './tables.ts'
@@ -283,6 +283,7 @@ export class Fabric {
   }
 
   #advertise(node: SpeakerNode, prefix: number, updates: readonly Update[]): void {
+    if (!node.passesOn && !node.adverts.has(prefix) && !hasOwn(node, prefix)) return
     const path = this.best(node, prefix)
     const known = node.adverts.get(prefix)
     const from = path === none ? none : node.rib.sourceOf(path)
@@ -381,11 +382,13 @@ export class Fabric {
   #import(node: SpeakerNode, from: PeerClass, cache: ImportCache, prefix: number, number: number): number {
     const attributes = this.tables.attributes.at(number)
     if (isLoop(from, node.speaker.routerId, attributes)) return none
-    const known = cache.byPrefix ? undefined : cache.routes[number]
-    if (known !== undefined) return known
+    const known = cache.byPrefix ? unknown : (cache.routes[number] ?? unknown)
+    if (known !== unknown) return known
     const made = importRoute(from, this.tables.prefixes.at(prefix), attributes)
     const route = made ? this.tables.routes.numberOf(made) : none
-    if (!cache.byPrefix) cache.routes[number] = route
+    if (cache.byPrefix) return route
+    if (number >= cache.routes.length) cache.routes = grown(cache.routes, 2 * number + 16, unknown)
+    cache.routes[number] = route
     return route
   }
 
@@ -394,22 +397,29 @@ export class Fabric {
     const found = known.find((c) => c.internal === from.internal)
     if (found) return found
     const { importFilter } = from.settings
-    const made = {
-      internal: from.internal,
-      byPrefix: importFilter !== undefined && readsPrefix(importFilter),
-      routes: [],
-    }
+    const byPrefix = importFilter !== undefined && readsPrefix(importFilter)
+    const made = { internal: from.internal, byPrefix, routes: new Int32Array(0) }
     this.#imports.set(from.settings, [...known, made])
     return made
   }
+}
+
+/** Whether the speaker itself has a route for the prefix. */
+function hasOwn({ rib }: SpeakerNode, prefix: number): boolean {
+  let path = rib.first(prefix)
+  while (path !== none && rib.sourceOf(path) >= 0) path = rib.next(path)
+  return path !== none
 }
 
 /** Outcomes of an import filter that looks at attributes only, by attribute number. */
 interface ImportCache {
   readonly internal: boolean
   readonly byPrefix: boolean
-  readonly routes: number[]
+  routes: Int32Array
 }
+
+/** Not asked for yet. */
+const unknown = -2
 
 /** Numbers of a speaker's own routes among the sources: -2, -3, … */
 export const localSource = (index: number): number => none - 1 - index

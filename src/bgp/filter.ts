@@ -15,7 +15,7 @@ export type Statement =
   | {
       readonly kind: 'if'
       readonly when: Condition
-      readonly then: readonly Statement[]
+      readonly do: readonly Statement[]
       readonly else?: readonly Statement[]
     }
   /** A function: its statements, under a name that configurations and explanations print. Returns when they end. */
@@ -72,7 +72,7 @@ export const readsPrefix = (filter: Filter): boolean => filter.some(statementRea
 function statementReadsPrefix(s: Statement): boolean {
   if (s.kind === 'call') return readsPrefix(s.body)
   if (s.kind !== 'if') return false
-  return conditionReadsPrefix(s.when) || readsPrefix(s.then) || readsPrefix(s.else ?? [])
+  return conditionReadsPrefix(s.when) || readsPrefix(s.do) || readsPrefix(s.else ?? [])
 }
 
 function conditionReadsPrefix(c: Condition): boolean {

@@ -71,6 +71,11 @@ export class SpeakerNode {
     })
   }
 
+  /** Whether routes learned from others can go anywhere: the speaker reflects or has eBGP sessions. */
+  get passesOn(): boolean {
+    return this.classes.some((c) => !c.internal || c.settings.rrClient)
+  }
+
   resolve(nextHop: Ip, network: Network): Resolution | undefined {
     if (!this.#resolutions.has(nextHop)) this.#resolutions.set(nextHop, network.resolve(this.speaker, nextHop))
     return this.#resolutions.get(nextHop)

@@ -164,7 +164,8 @@ export class Rib {
 /** No path. */
 export const none = -1
 
-function grown(from: Int32Array, size: number, fill: number): Int32Array {
+/** The same numbers with room for `size`. */
+export function grown(from: Int32Array, size: number, fill: number): Int32Array {
   const bigger = new Int32Array(Math.max(size, 8))
   bigger.set(from)
   if (fill !== 0) bigger.fill(fill, from.length)

@@ -40,7 +40,7 @@ function runStatement(s: Statement, route: FilterRoute): 'accept' | 'reject' | u
     case 'reject':
       return s.kind
     case 'if':
-      return runStatements(holds(s.when, route) ? s.then : (s.else ?? []), route)
+      return runStatements(holds(s.when, route) ? s.do : (s.else ?? []), route)
     case 'call':
       return runStatements(s.body, route)
     case 'set':
