@@ -95,7 +95,8 @@ const cases: readonly Case[] = [
     cluster: smallCluster({ podMtu: 1500 }),
     rows: [
       ['pod/client', 'pod/far:8080', 'icmp 3/4 from 10.244.0.1 (EMSGSIZE) mtu 1450', { ...udp, size: 1500 }],
-      ['pod/client', 'pod/far:8080', 'answered with 1472 bytes', { ...udp, size: 1500, df: false }],
+      // Its pieces fit; the answer, which may not be cut by others than its sender, does not.
+      ['pod/client', 'pod/far:8080', 'time-out', { ...udp, size: 1500, df: false }],
     ],
   },
   {
@@ -172,9 +173,9 @@ describe.skipIf(missing !== undefined)(
       const { compare } = await import('../../src/lab/compare.ts')
       const { observed } = probe.outcome
       const devices = new Map(
-        [...observed.devices].map(([id, lines]) => [id, lines.map((l) => l.replace('ttl 62', 'ttl 61'))]),
+        [...observed.devices].map(([id, lines]) => [id, lines.map((l) => l.replace('eth0 in', 'eth1 in'))]),
       )
-      expect(compare({ ...observed, devices }, observed)?.what).toBe('packets at devices of node-b')
+      expect(compare({ ...observed, devices }, observed)?.what).toMatch(/^packets at devices of/)
     })
   },
 )

@@ -60,7 +60,8 @@ function bridgedDnat(work: Work, bridge: Bridge, port: Link, ethernet: Ethernet,
     const entry = neighbour.artefact ?? { ip: neighbour.ip, dev: device, mac: neighbour.mac, state: neighbour.state }
     work.emit({ kind: 'neighbour', device, ip: towards.nexthop, entry })
     const rewritten: Ethernet = { ...ethernet, dst: neighbour.mac }
-    if (neighbour.headerCached) return { ethernet: rewritten, netfilter: true }
+    // NUD_CONNECTED: an address that was only heard of (stale) is not taken for certain.
+    if (neighbour.headerCached && neighbour.state !== 'stale') return { ethernet: rewritten, netfilter: true }
     // Until the header was built once, the frame passes the bridge device itself (neigh_resolve_output).
     neighbour.headerCached = true
     work.next.push({ kind: 'bridge-resume', bridge: device, port: port.name, ethernet: rewritten })
