@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { isEndProblem } from '../../src/trace/end.ts'
+import { toNumber } from '../../src/trace/fraction.ts'
 import { trace } from '../../src/trace/run.ts'
 import type { Trace } from '../../src/trace/trace.ts'
 import { loadText } from '../scenario.ts'
@@ -81,6 +82,17 @@ describe('the nodes that a load balancer spreads over', () => {
     },
   ])('$name', ({ given, nodes }) => {
     expect(enrolled(given)).toEqual(nodes)
+  })
+
+  test('each is as likely as another', () => {
+    const { branches } = ask({})
+    const shares = new Map<string, number>()
+    for (const b of branches) {
+      const node = b.legs[0]?.hops.find((h) => h.node !== undefined)?.node ?? ''
+      shares.set(node, (shares.get(node) ?? 0) + toNumber(b.probability))
+    }
+    expect([...shares.keys()].sort()).toEqual(['node-0', 'node-1', 'node-2'])
+    for (const share of shares.values()) expect(share).toBeCloseTo(1 / 3, 8)
   })
 
   test('what is left out, and why, is told', () => {
