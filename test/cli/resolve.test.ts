@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Ajv } from 'ajv'
 import { describe, expect, test } from 'vitest'
 import { runWith } from './memory-io.ts'
 
@@ -24,6 +25,11 @@ metadata: { name: alone, namespace: shop }
 spec: { nodeName: node-a, enableServiceLinks: false, dnsPolicy: Default, containers: [{ name: c, image: c }] }
 `,
 }
+const schema = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../../src/view/resolution.schema.json'), 'utf8'),
+) as object
+const validate = new Ajv({ allErrors: true, strict: false }).compile(schema)
+
 const run = (...argv: string[]) => runWith(files, [...argv, '-f', 'cluster.yaml', '-f', 'shop.yaml', '-f', 'more.yaml'])
 
 describe('kubehop resolve', () => {
@@ -102,6 +108,17 @@ describe('kubehop resolve', () => {
   ])('$argv is bad input', async ({ argv, says }) => {
     const ran = await run('resolve', ...argv)
     expect(ran).toMatchObject({ status: 2, out: '', err: expect.stringContaining(says) })
+  })
+
+  test.each([
+    ['web', '--from', 'pod/cart.shop'],
+    ['_http._tcp.peers', '--from', 'pod/cart.shop', '--type', 'SRV'],
+    ['outside', '--from', 'pod/alone.shop'],
+    ['nowhere.example.com'],
+    ['10.0.0.1'],
+  ])('%s as JSON is as the published schema says', async (...argv) => {
+    const { out } = await run('resolve', ...argv, '-o', 'json')
+    expect(validate(JSON.parse(out)), JSON.stringify(validate.errors)).toBe(true)
   })
 
   test('as JSON: what was tried, and what came of it', async () => {
