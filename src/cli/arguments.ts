@@ -15,6 +15,7 @@ export interface CommonArguments {
   readonly podNetwork: string | undefined
   readonly serviceNetwork: string | undefined
   readonly kubeVersion: string | undefined
+  readonly proxyMode: 'iptables' | 'ipvs' | 'nftables' | undefined
 }
 
 export type Command =
@@ -112,6 +113,9 @@ export const showable = [
   'fdb',
   'iptables',
   'ip6tables',
+  'nft',
+  'ipvs',
+  'ipset',
   'sysctl',
   'conntrack',
   'sockets',
@@ -294,6 +298,11 @@ function parser(): ReturnType<typeof yargs> {
       type: 'string',
       describe: 'Kubernetes version, as 1.34 (default: from the objects, else the newest known)',
     })
+    .option('proxy-mode', {
+      type: 'string',
+      choices: ['iptables', 'ipvs', 'nftables'] as const,
+      describe: "kube-proxy's mode (default: from the objects, else iptables)",
+    })
     .option('color', {
       type: 'string',
       choices: ['auto', 'always', 'never'] as const,
@@ -358,6 +367,7 @@ function toCommand(args: Raw): ParsedArguments {
     podNetwork: text(args.podNetwork),
     serviceNetwork: text(args.serviceNetwork),
     kubeVersion: text(args.kubeVersion),
+    proxyMode: proxyMode(args.proxyMode),
   }
   switch (args._[0]) {
     case 'trace':
@@ -480,3 +490,5 @@ const text = (value: unknown): string | undefined => (typeof value === 'string' 
 const number = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined)
 const texts = (value: unknown): readonly string[] =>
   Array.isArray(value) ? value.map(String) : typeof value === 'string' ? [value] : []
+const proxyMode = (value: unknown): CommonArguments['proxyMode'] =>
+  value === 'iptables' || value === 'ipvs' || value === 'nftables' ? value : undefined

@@ -1,6 +1,6 @@
 import { type AgentProblem, buildCluster } from '../cluster/build.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { runControllers } from '../controllers/run.ts'
+import { runControlPlane } from '../cluster/control-plane.ts'
 import { expandPaths } from '../kube/files.ts'
 import { loadManifests } from '../kube/load.ts'
 import { formatProblem, formatRef, isError, type Problem } from '../kube/problem.ts'
@@ -36,7 +36,7 @@ export function loadInput(paths: readonly string[], args: CommonArguments, io: I
     ignored,
   } = loadManifests(files, { namespace: args.namespace, settings: flags.settings, applied: applied.files })
   const early = [...fileProblems, ...applied.problems, ...loadProblems]
-  const late = early.some(isError) ? [] : runControllers(store, settings)
+  const late = early.some(isError) ? [] : runControlPlane(store, settings)
   const failed = report([...early, ...late], args, io)
   tellIgnored(ignored, args, io)
   return failed ? undefined : { store, settings }
@@ -90,6 +90,7 @@ function settingFlags(args: CommonArguments): Flags {
     settings: {
       ...(pods ? { podNetworks: pods.prefixes } : {}),
       ...(services ? { serviceNetworks: services.prefixes } : {}),
+      ...(args.proxyMode ? { proxyMode: args.proxyMode } : {}),
       ...(args.kubeVersion === undefined ? {} : { kubeVersion: args.kubeVersion.replace(/^v/, '') }),
     },
   }

@@ -1,7 +1,10 @@
 import { applyEdits } from '../artefact/iptables/apply.ts'
-import type { IptablesEdit } from '../artefact/iptables/edit.ts'
-import { addToNetns, type ListeningSocket, type NetnsState } from '../artefact/netns.ts'
-import { renderFlannel } from '../cni/flannel.ts'
+import { addToNetns, type NetnsState } from '../artefact/netns.ts'
+import type { NftCommand } from '../artefact/nft/command.ts'
+import { applyNft } from '../artefact/nft/draft.ts'
+import { runNft } from '../artefact/nft/read.ts'
+import { emptyNft, type NftRuleset } from '../artefact/nft/ruleset.ts'
+import { renderPodNetwork } from '../cni/calico.ts'
 import type { CniResult, PodWiring } from '../cni/result.ts'
 import { nodeSockets, uniqueSockets } from '../cni/sockets.ts'
 import type { ObjectRef } from '../kube/objects/meta.ts'
@@ -11,17 +14,16 @@ import type { ClusterSettings } from '../kube/settings.ts'
 import type { ObjectReader } from '../kube/store.ts'
 import { type Family, type Ip, ip, parseIp } from '../net/ip.ts'
 import { prefixContains } from '../net/prefix.ts'
-import { proxySockets } from '../proxy/health-check.ts'
-import { kubeProxyIptables } from '../proxy/iptables/kube-proxy-iptables.ts'
-import { kubelet } from '../proxy/iptables/kubelet.ts'
 import { isLoopback } from '../proxy/node-port-addresses.ts'
 import { planServices } from '../proxy/plan.ts'
-import { proxySettings } from '../proxy/settings.ts'
+import { type ProxyFlags, proxySettings } from '../proxy/settings.ts'
 import { planBalancers } from './balancer-plan.ts'
+import { speakerReach } from './bgp-reach.ts'
 import type { Cluster } from './cluster.ts'
 import { flanneld } from './flanneld.ts'
 import type { Network } from './loop.ts'
 import { Cabling, hostNetns, type Machine, memoize, nodeNetns, podNetns, type Wire } from './machine.ts'
+import { type NodeProxy, nodeProxy } from './node-proxy.ts'
 import { applyNodeStates, nodeStateProblems } from './node-state.ts'
 import { planUnderlay, type UnderlayPlan } from './underlay.ts'
 import { bareNode, type OutsideTarget, underlayMachines, uplinksOf } from './underlay-machines.ts'
@@ -47,14 +49,19 @@ export function buildCluster(objects: ObjectReader, settings: ClusterSettings): 
   const nodes = objects.list('Node')
   const underlay = planAround(nodes, objects)
   const uplinks = new Map(nodes.map((n) => [n.metadata.name, uplinksOf(n.metadata.name, underlay)] as const))
-  const cni = renderFlannel(objects, settings, uplinks)
+  const [firstNode] = nodes
+  const flags = proxyFlags(settings)
+  const proxy = firstNode && proxySettings(objects, firstNode, 'ipv4', flags)
+  const cni = renderPodNetwork(objects, settings, uplinks, {
+    canConnect: speakerReach(objects, underlay),
+    ipvs: proxy?.settings.mode === 'ipvs',
+  })
   const problems: AgentProblem[] = [...nodeStateProblems(objects), ...(cni.problems ?? [])]
   const context: BuildContext = { objects, settings, underlay, cni }
   const nodeMachines = nodes.map((node) => nodeMachine(node, context))
   const podMachines = cni.pods.map(podMachine)
   const podWires = cni.pods.map(podWire)
-  const [firstNode] = nodes
-  if (firstNode) problems.push(...proxySettings(objects, firstNode, 'ipv4', proxyFlags(context)).problems)
+  problems.push(...(proxy?.problems ?? []))
   const [external] = underlay.hosts
   return {
     cluster: {
@@ -64,9 +71,8 @@ export function buildCluster(objects: ObjectReader, settings: ClusterSettings): 
       uplinks,
       cni: cni.name ?? 'flannel',
       enforcesPolicy: cni.enforcesPolicy ?? false,
-      proxy: firstNode
-        ? `kube-proxy ${proxySettings(objects, firstNode, 'ipv4', proxyFlags(context)).settings.mode}`
-        : 'kube-proxy iptables',
+      ...(cni.bgp ? { bgp: cni.bgp } : {}),
+      proxy: `kube-proxy ${proxy?.settings.mode ?? 'iptables'}`,
       network: (outside = []) => network([...nodeMachines, ...podMachines], podWires, underlay, outside),
       isInside: (address) => isInside(address, context),
       external: external && hostNetns(external.name),
@@ -89,10 +95,9 @@ interface BuildContext {
   readonly cni: CniResult
 }
 
-const proxyFlags = ({
-  settings,
-}: BuildContext): { readonly podNetworks: ClusterSettings['podNetworks']; readonly kubeVersion?: string } => ({
+const proxyFlags = (settings: ClusterSettings): ProxyFlags => ({
   podNetworks: settings.podNetworks,
+  ...(settings.proxyMode && { mode: settings.proxyMode }),
   ...(settings.kubeVersion === '' ? {} : { kubeVersion: settings.kubeVersion }),
 })
 
@@ -118,12 +123,6 @@ function nodeMachine(node: Node, context: BuildContext): Machine {
   return { id: nodeNetns(name), kind: 'node', name, node: name, state, processes }
 }
 
-interface FamilyAgents {
-  readonly edits: readonly IptablesEdit[]
-  readonly sysctls: Readonly<Record<string, string>>
-  readonly sockets: readonly ListeningSocket[]
-}
-
 /** The agents in the order in which they start on a real node: kubelet, kube-proxy, then the network. */
 function nodeState(node: Node, context: BuildContext): NetnsState {
   const { objects, underlay, cni } = context
@@ -133,15 +132,10 @@ function nodeState(node: Node, context: BuildContext): NetnsState {
     sockets: nodeSockets(objects, name),
   })
   const localIPs = localAddresses(wired)
-  const agents = (family: Family): FamilyAgents => {
-    const { settings } = proxySettings(objects, node, family, { ...proxyFlags(context), localIPs })
-    const plans = planServices(objects, settings)
-    const proxy = kubeProxyIptables(plans, settings)
-    return {
-      edits: [...kubelet(settings), ...proxy.edits, ...(own?.edits[family] ?? [])],
-      sysctls: proxy.sysctls,
-      sockets: proxySockets(plans),
-    }
+  const agents = (family: Family): NodeProxy => {
+    const { settings } = proxySettings(objects, node, family, { ...proxyFlags(context.settings), localIPs })
+    const proxy = nodeProxy(planServices(objects, settings), settings, context.settings)
+    return { ...proxy, edits: [...proxy.edits, ...(own?.edits[family] ?? [])] }
   }
   const [ipv4, ipv6] = [agents('ipv4'), agents('ipv6')]
   const rendered: NetnsState = {
@@ -149,9 +143,14 @@ function nodeState(node: Node, context: BuildContext): NetnsState {
     sockets: uniqueSockets([...wired.sockets, ...ipv4.sockets, ...ipv6.sockets]),
     sysctls: { ...ipv4.sysctls, ...ipv6.sysctls, ...wired.sysctls },
     iptables: { ipv4: applyEdits(wired.iptables.ipv4, ipv4.edits), ipv6: applyEdits(wired.iptables.ipv6, ipv6.edits) },
+    nftables: nftablesOf([...ipv4.nft, ...ipv6.nft], own?.nftables ?? []),
   }
   return applyNodeStates(rendered, objects, name)
 }
+
+/** kube-proxy's tables, then those that the network's agents write as text. */
+const nftablesOf = (commands: readonly NftCommand[], texts: readonly string[]): NftRuleset =>
+  texts.reduce((ruleset, text) => runNft(ruleset, text).ruleset, applyNft(emptyNft, commands).ruleset)
 
 const localAddresses = (state: NetnsState): readonly Ip[] => [...loopbackAddresses, ...state.addresses.map((a) => a.ip)]
 const loopbackAddresses: readonly Ip[] = [ip('127.0.0.1'), ip('::1')]

@@ -7,6 +7,8 @@ import type { Ruleset } from '../artefact/iptables/rule.ts'
 import { parseLinks } from '../artefact/link-text.ts'
 import { parseNeighbours } from '../artefact/neighbour-text.ts'
 import { emptyNetns, type NetnsState } from '../artefact/netns.ts'
+import { runNft } from '../artefact/nft/read.ts'
+import { emptyNft } from '../artefact/nft/ruleset.ts'
 import { type TextProblem, textProblemSentence } from '../artefact/problem.ts'
 import { parseRoutes } from '../artefact/route-text.ts'
 import { parseRoutingRules } from '../artefact/routing-rule-text.ts'
@@ -104,6 +106,7 @@ function applyNodeState(state: NetnsState, nodeState: NodeState, problems: Agent
         ipv6: rulesOver(s, spec.ip6tables, 'ipv6', over, nodeState, problems),
       },
     }),
+    (s: NetnsState): NetnsState => nftOver(s, over, nodeState, problems),
   ].reduce((s, apply) => apply(s), state)
 }
 
@@ -185,6 +188,15 @@ function sysctlsOf(nodeState: NodeState, problems: AgentProblem[]): NetnsState['
   const parsed = parseSysctls(text)
   problems.push(...parsed.problems.map((p) => problemOf(nodeState, 'spec.sysctl', p)))
   return Object.fromEntries(parsed.entries)
+}
+
+function nftOver(state: NetnsState, over: boolean, nodeState: NodeState, problems: AgentProblem[]): NetnsState {
+  const text = nodeState.spec.nftables
+  if (text === undefined) return state
+  const before = over ? (state.nftables ?? emptyNft) : emptyNft
+  const { ruleset, problems: found } = runNft(before, text, originOf(nodeState, 'nftables'))
+  problems.push(...found.map((p) => problemOf(nodeState, 'spec.nftables', p)))
+  return { ...state, nftables: ruleset }
 }
 
 function rulesOver(

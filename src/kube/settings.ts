@@ -19,6 +19,8 @@ export interface ClusterSettings {
   readonly nodePorts: { readonly from: number; readonly to: number }
   /** `1.34`, where it is known. */
   readonly kubeVersion: string
+  /** Overrides what kube-proxy's configuration says. */
+  readonly proxyMode?: 'iptables' | 'ipvs' | 'nftables'
 }
 
 /** Which settings somebody gave: an object, or a flag. The others are defaults. */
@@ -65,6 +67,7 @@ export function clusterSettings(objects: ObjectReader, flags: Partial<ClusterSet
     clusterDomain: flags.clusterDomain ?? read.text('clusterDomain') ?? 'cluster.local',
     nodePorts: nodePorts ?? { from: 30000, to: 32767 },
     kubeVersion: flags.kubeVersion ?? read.text('kubeVersion') ?? baselineVersion,
+    ...(flags.proxyMode && { proxyMode: flags.proxyMode }),
   }
   problems.push(...overlaps(settings, read), ...badMasks(settings, read))
   const stated = {

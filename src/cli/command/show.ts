@@ -2,11 +2,14 @@ import { formatAddress } from '../../artefact/address-text.ts'
 import { kernelRules } from '../../artefact/connected.ts'
 import { formatConntrack } from '../../artefact/conntrack-text.ts'
 import { formatFdb } from '../../artefact/fdb-text.ts'
+import { formatIpSets } from '../../artefact/ipset-text.ts'
 import { formatRuleset } from '../../artefact/iptables/print.ts'
 import { deviceName, type Link } from '../../artefact/link.ts'
 import { linkCommands } from '../../artefact/link-text.ts'
 import { formatNeighbour } from '../../artefact/neighbour-text.ts'
 import type { NetnsState } from '../../artefact/netns.ts'
+import { formatNft } from '../../artefact/nft/print.ts'
+import { emptyNft, type NftRuleset } from '../../artefact/nft/ruleset.ts'
 import { formatRoute } from '../../artefact/route-text.ts'
 import { listRoutingRule } from '../../artefact/routing-rule-text.ts'
 import { formatSysctls } from '../../artefact/sysctl-text.ts'
@@ -99,6 +102,10 @@ function artefactText(machine: Machine, cluster: Cluster, args: ShowCommand): st
       return rulesText(state, args.family ?? 'ipv4', args.table)
     case 'ip6tables':
       return rulesText(state, 'ipv6', args.table)
+    case 'nft':
+      return formatNft(nftablesOf(state, args))
+    case 'ipset':
+      return formatIpSets((state.ipsets ?? []).filter((set) => wanted(set.family)))
     case 'sysctl':
       return formatSysctls(state.sysctls)
     case 'conntrack':
@@ -135,6 +142,16 @@ function routesOf(machine: Machine, cluster: Cluster, table: string): NetnsState
   const world = new World(cluster.network(), { chance: seededChance(seededRandom(1)) })
   const netns = world.netns(machine.id)
   return netns ? listRoutes(netns).filter((r) => table === 'all' || r.table === table) : []
+}
+
+/** Tables of the family; those of `inet` belong to both. */
+function nftablesOf({ nftables = emptyNft }: NetnsState, { family, table }: ShowCommand): NftRuleset {
+  const words = family === undefined ? [] : ['inet', family === 'ipv4' ? 'ip' : 'ip6']
+  return {
+    tables: nftables.tables.filter(
+      (t) => (words.length === 0 || words.includes(t.family)) && (table === undefined || t.name === table),
+    ),
+  }
 }
 
 function rulesText(state: NetnsState, family: Family, table: string | undefined): string {

@@ -53,7 +53,7 @@ const unmodelled = (cni: CniConf): readonly string[] =>
     .filter((p) => p.type !== 'portmap')
     .map((p) => `the CNI plugin ${JSON.stringify(p.type)} is not modelled and left out`)
 
-function backendErrors({ backend, enableNftables }: NetConf): readonly string[] {
+function backendErrors({ backend }: NetConf): readonly string[] {
   const { type, options } = backend
   if (!isKnownBackend(type))
     return [`unknown backend type ${JSON.stringify(type)}: flanneld exits; known are ${knownBackends.join(', ')}`]
@@ -63,8 +63,6 @@ function backendErrors({ backend, enableNftables }: NetConf): readonly string[] 
     errors.push(
       `the ${type} backend is not emulated: pods of one node reach each other, those of other nodes stay out of reach`,
     )
-  if (enableNftables)
-    errors.push('EnableNFTables: the nftables rules are shown, but packets do not pass them: nothing is masqueraded')
   return errors
 }
 

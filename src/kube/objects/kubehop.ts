@@ -71,6 +71,8 @@ export interface NodeStateSpec {
   /** iptables-save text; with `merge` as `iptables-restore --noflush` would take it. */
   readonly iptables?: string
   readonly ip6tables?: string
+  /** `nft list ruleset`, or a script for `nft -f`. */
+  readonly nftables?: string
   readonly routes?: string
   readonly rules?: string
   readonly neighbours?: string
@@ -122,4 +124,12 @@ export interface ExpectedConnection {
   readonly peerSeen?: string
   /** Hops that must be passed, in this order: `node-a PREROUTING`, `node-a flannel.1`, `pod shop/web-1`. */
   readonly passes?: readonly string[]
+  /** What the policies mean, whatever packets do: of all endpoints. */
+  readonly policy?: 'allowed' | 'denied' | 'mixed'
+  /** A policy that denies: `shop/allow-web`, with its kind where that is needed. */
+  readonly deniedBy?: string
+  /** Words of the nearest miss: `port 80, but`. */
+  readonly nearestMiss?: string
+  /** Codes of notes that the trace must carry: `policy-not-enforced`. */
+  readonly notes?: readonly string[]
 }
