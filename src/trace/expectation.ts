@@ -2,6 +2,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { ExpectedConnection } from '../kube/objects/kubehop.ts'
 import type { Protocol } from '../net/port.ts'
 import { isEndProblem } from './end.ts'
+import { policyDifferences } from './policy-expectation.ts'
 import { trace } from './run.ts'
 import type { Branch, Hop, Trace } from './trace.ts'
 
@@ -37,7 +38,8 @@ export function checkExpectation(
     ...(backend === undefined ? {} : { backend }),
   })
   if (isEndProblem(result)) return { name, expected, differences: [result.problem], trace: undefined }
-  return { name, expected, differences: differencesOf(expected, result), trace: result }
+  const differences = [...differencesOf(expected, result), ...policyDifferences(cluster, expected, options.namespace)]
+  return { name, expected, differences, trace: result }
 }
 
 function differencesOf(expected: ExpectedConnection, actual: Trace): readonly string[] {
@@ -62,6 +64,9 @@ function differencesOf(expected: ExpectedConnection, actual: Trace): readonly st
       ? []
       : differs('peerSeen', expected.peerSeen, branch?.peerSeen?.ip ?? 'no answer')),
     ...(expected.passes === undefined ? [] : passDifferences(expected.passes, branch)),
+    ...(expected.notes ?? []).flatMap((code) =>
+      actual.notes.some((n) => n.code === code) ? [] : [`notes: no note has the code ${code}`],
+    ),
   ]
 }
 

@@ -23,6 +23,7 @@ import {
 } from './lots.ts'
 import { passageNotes } from './passages.ts'
 import { clientOwner, type Ending, endingOf, pathTo } from './path.ts'
+import { type DeliveredConnection, unenforcedPolicies } from './policy-note.ts'
 import { type ResolvedRequest, resolveRequest, type TraceRequest } from './request.ts'
 import { firstSegment } from './segment.ts'
 import { tellStory } from './story.ts'
@@ -58,9 +59,14 @@ export function trace(cluster: Cluster, request: TraceRequest): Trace | EndProbl
       ...explanations(cluster, branches),
       ...advice(cluster, network, branches),
       ...passageNotes(branches),
+      ...unenforcedPolicies(cluster, connectionOf(resolved), branches),
     ],
   }
 }
+
+const connectionOf = ({ from, protocol, dst, dstPort }: ResolvedRequest): DeliveredConnection => ({
+  ...{ from, protocol, dialled: { ip: dst, port: dstPort } },
+})
 
 interface Chosen {
   readonly branches: readonly Branch[]
