@@ -1,6 +1,6 @@
 export { type AgentProblem, type BuiltCluster, buildCluster } from './cluster/build.ts'
 export type { Cluster } from './cluster/cluster.ts'
-export { runControllers } from './controllers/run.ts'
+export { runControlPlane } from './cluster/control-plane.ts'
 export { type LoadOptions, type LoadResult, loadManifests } from './kube/load.ts'
 export { formatProblem, isError, type Problem } from './kube/problem.ts'
 export type { ManifestFile } from './kube/read.ts'

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildCluster } from '../src/cluster/build.ts'
 import type { Cluster } from '../src/cluster/cluster.ts'
-import { runControllers } from '../src/controllers/run.ts'
+import { runControlPlane } from '../src/cluster/control-plane.ts'
 import { loadManifests } from '../src/kube/load.ts'
 import { formatProblem } from '../src/kube/problem.ts'
 import type { ManifestFile } from '../src/kube/read.ts'
@@ -36,7 +36,7 @@ export const loadText = (...files: readonly ManifestFile[]): LoadedScenario => l
 
 function load(files: readonly ManifestFile[], applied: readonly ManifestFile[] = []): LoadedScenario {
   const { store, settings, problems } = loadManifests(files, { applied })
-  const late = runControllers(store, settings)
+  const late = runControlPlane(store, settings)
   const built = buildCluster(store, settings)
   return {
     cluster: built.cluster,

@@ -85,6 +85,7 @@ export function renderCanal(
   const nodes = new Map([...calico.nodes].map(([name, own]) => [name, both(flannel.nodes.get(name), own)]))
   return {
     name: 'canal (flannel with Calico policy)',
+    enforcesPolicy: true,
     nodes,
     pods: calico.pods,
     problems: [...(flannel.problems ?? []), ...(calico.problems ?? [])],
@@ -140,7 +141,7 @@ function renderNodes(
     )
     wirings.push(...sandboxes.map((s) => wiring(s, () => podNamespace(mtu, s, socketsOf()(s.pod)))))
   }
-  return { nodes, pods: wirings, problems }
+  return { nodes, pods: wirings, problems, enforcesPolicy: true }
 }
 
 function nodeNetwork(

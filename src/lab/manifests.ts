@@ -1,6 +1,6 @@
 import { buildCluster } from '../cluster/build.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { runControllers } from '../controllers/run.ts'
+import { runControlPlane } from '../cluster/control-plane.ts'
 import { loadManifests } from '../kube/load.ts'
 import { formatProblem, isError } from '../kube/problem.ts'
 import { stringifyYaml } from '../kube/yaml.ts'
@@ -12,7 +12,7 @@ export const manifestText = (manifests: readonly Manifest[]): string => manifest
 /** The cluster that manifests describe, or why they describe none. */
 export function clusterOf(manifests: readonly Manifest[]): Cluster | { readonly problem: string } {
   const { store, settings, problems } = loadManifests([{ path: 'random.yaml', text: manifestText(manifests) }])
-  const late = problems.some(isError) ? [] : runControllers(store, settings)
+  const late = problems.some(isError) ? [] : runControlPlane(store, settings)
   const errors = [...problems, ...late].filter(isError).map(formatProblem)
   if (errors.length > 0) return { problem: errors.join('\n') }
   const built = buildCluster(store, settings)
