@@ -101,6 +101,7 @@ function ribPath(node: SpeakerNode, prefix: Prefix, c: Candidate, best: boolean,
     merged,
     preference: c.route.preference,
     target: targetOf(c),
+    ...(c.route.source === 'kernel' && { kernel: { protocol: c.route.protocol ?? 3, metric: c.route.metric ?? 0 } }),
     ...(c.bgp && { attributes: c.bgp.attributes, from: c.bgp.address }),
   }
 }

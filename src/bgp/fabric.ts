@@ -67,8 +67,8 @@ export class Fabric {
     const number = this.numberOf(node)
     for (const address of node.speaker.addresses) if (!this.#owners.has(address)) this.#owners.set(address, number)
     node.speaker.routes.forEach((route, i) => {
-      const { prefix, source, target, metric } = route
-      const made: Route = { source, target, metric, preference: preferences[source] }
+      const { prefix, source, target, metric, protocol } = route
+      const made: Route = { source, target, metric, protocol, preference: preferences[source] }
       node.rib.put(this.tables.prefixes.numberOf(prefix), localSource(i), this.tables.routes.numberOf(made))
     })
   }

@@ -64,8 +64,9 @@ function rank({ preference, attributes, target }: RibPath): string {
 
 const typeNames = { static: 'static', direct: 'device', kernel: 'inherit', bgp: 'BGP' } as const
 
-function attributeLines({ source, attributes: a }: RibPath): readonly string[] {
+function attributeLines({ source, kernel, attributes: a }: RibPath): readonly string[] {
   const type = `\tType: ${typeNames[source]} unicast univ`
+  if (kernel) return [type, `\tKernel.source: ${kernel.protocol}`, `\tKernel.metric: ${kernel.metric}`]
   if (!a) return [type]
   const [standard, large] = [2, 3].map((parts) =>
     (a.communities ?? []).filter((c) => c.length === parts).map((c) => ` (${c.join(parts === 2 ? ',' : ', ')})`),

@@ -22,12 +22,13 @@ export function kernelRoute(
   const first = accepted.find(({ path }) => path === best)
   if (!first) return undefined
   const nexthops = accepted.flatMap(({ path, draft }) => nexthopsOf(path, draft.tunnel))
+  const merged = accepted.map(({ path }) => path).sort((a, b) => a.source - b.source)
   return {
     prefix,
     kind: nexthops.length > 0 ? 'unicast' : best.route.target?.kind === 'blackhole' ? 'blackhole' : 'unreachable',
     nexthops: distinct(nexthops),
     ...(first.draft.metric !== undefined && { metric: first.draft.metric }),
-    protocols: accepted.map(({ path }) => protocolOf(path.source)),
+    protocols: [best, ...merged.filter((path) => path !== best)].map((path) => protocolOf(path.source)),
   }
 }
 

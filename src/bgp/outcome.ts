@@ -41,6 +41,8 @@ export interface RibPath {
   readonly merged: boolean
   readonly preference: number
   readonly target: PathTarget
+  /** Of a route found in the kernel: number of its route protocol, and its metric. */
+  readonly kernel?: { readonly protocol: number; readonly metric: number }
   /** BGP only. */
   readonly attributes?: PathAttributes
   /** Address of the neighbour it was learned from. BGP only. */
@@ -59,7 +61,7 @@ export interface KernelRoute {
   readonly nexthops: readonly KernelNexthop[]
   /** krt_metric, where a filter set one. */
   readonly metric?: number
-  /** Protocols that brought it: `static1`, `Mesh_10_0_0_12`. */
+  /** Protocols that brought it, that of the best path first: `static1`, `Mesh_10_0_0_12`. */
   readonly protocols: readonly string[]
 }
 

@@ -91,7 +91,8 @@ function dial(from: End, to: End | undefined, speaker: Speaker | undefined, netw
   if (!isReady(to, network)) return closed(`${to.speaker.id} does not see ${from.local} as a direct neighbour`)
   if (to.settings.sourceAddress && to.settings.sourceAddress !== from.neighbor.address)
     return closed(`${to.speaker.id} takes this session at ${to.settings.sourceAddress} only`)
-  return 'connected'
+  const tooFar = ttlFailure(from, to, network)
+  return tooFar ? failedStatus(tooFar) : 'connected'
 }
 
 const closed = (because: string): EndStatus => ({ state: 'Active', info: 'Socket: Connection closed', because })
@@ -128,7 +129,7 @@ function connectFailure(
   const failure = network.canConnect({ speaker: from.speaker, address: from.local }, target, port)
   if (failure) return failure
   if (!speaker) return { kind: 'refused', because: `no BGP speaker runs at ${address}` }
-  return notListening(speaker, address, port) ?? (to && silentlyDropped(from, to, target, network))
+  return notListening(speaker, address, port) ?? (to && passwordFailure(from, to))
 }
 
 function notListening({ id, listen }: Speaker, address: Ip, port: number): ConnectFailure | undefined {
@@ -138,10 +139,15 @@ function notListening({ id, listen }: Speaker, address: Ip, port: number): Conne
   return { kind: 'refused', because: `${id} does not listen on ${address}` }
 }
 
-/** Segments that the far kernel drops without an answer: wrong MD5 digest, TTL too low. */
-function silentlyDropped(from: End, to: End, target: Target, network: Network): ConnectFailure | undefined {
-  if (from.settings.password !== to.settings.password)
-    return { kind: 'timeout', because: `the TCP MD5 passwords of ${from.speaker.id} and ${to.speaker.id} differ` }
+/** A wrong MD5 digest: the far kernel drops the SYN without an answer. */
+function passwordFailure(from: End, to: End): ConnectFailure | undefined {
+  if (from.settings.password === to.settings.password) return undefined
+  return { kind: 'timeout', because: `the TCP MD5 passwords of ${from.speaker.id} and ${to.speaker.id} differ` }
+}
+
+/** A TTL that does not last to the far end, or that its TTL security takes for forged. */
+function ttlFailure(from: End, to: End, network: Network): ConnectFailure | undefined {
+  const target: Target = { speaker: to.speaker, address: from.neighbor.address }
   const hops = 1 + routersBetween(from, target, network)
   for (const [sender, receiver] of [
     [from, to],

@@ -80,6 +80,8 @@ export interface LocalRoute {
   readonly target: LocalTarget
   /** Metric in the kernel, for source kernel. */
   readonly metric?: number
+  /** Route protocol number in the kernel, for source kernel. Default 3, boot: what `ip route add` leaves. */
+  readonly protocol?: number
 }
 
 export type LocalTarget =

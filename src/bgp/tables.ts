@@ -10,6 +10,8 @@ export interface Route {
   /** Absent for BGP, whose next hop is resolved. */
   readonly target?: LocalTarget
   readonly metric?: number | undefined
+  /** Kernel routes only: protocol number. */
+  readonly protocol?: number | undefined
   readonly tunnel?: string | undefined
   /** BGP only. */
   readonly attributes?: PathAttributes
@@ -53,7 +55,7 @@ export const emptyTables = (): Tables => ({
   routes: new Interned(routeKey),
 })
 
-function routeKey({ source, preference, target, metric, tunnel, attributes }: Route): string {
+function routeKey({ source, preference, target, metric, protocol, tunnel, attributes }: Route): string {
   const to = target && Object.values(target).join(' ')
-  return [source, preference, to, metric, tunnel, attributes && attributesKey(attributes)].join('#')
+  return [source, preference, to, metric, protocol, tunnel, attributes && attributesKey(attributes)].join('#')
 }
