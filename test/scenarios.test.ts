@@ -19,7 +19,7 @@ describe.each(names.filter(hasFix))('scenario %s with its fix', (name) => {
     const verdicts = ({ cluster }: LoadedScenario) =>
       cluster.objects
         .list('Expectation')
-        .flatMap((e) => e.spec.expect.map((x) => `${x.from} ${x.to} ${x.size ?? ''} ${x.verdict}`))
+        .flatMap((e) => e.spec.expect.map((x) => `${x.from} ${x.to} ${x.size ?? ''} ${x.policy ?? ''} ${x.verdict}`))
     const before = verdicts(loadScenario(name))
     expect(verdicts(fixed).some((v) => v.endsWith(' delivered') && !before.includes(v))).toBe(true)
   })
