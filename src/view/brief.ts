@@ -19,8 +19,15 @@ function hopLines(hop: Hop): readonly string[] {
     hop.place.kind === 'machine'
       ? `${placeName(hop.place)}${hop.node === undefined || hop.place.machine === 'node' ? '' : `@${hop.node}`}`
       : `${hop.node ?? hop.netns} ${placeName(hop.place)}`
-  const news = hop.steps.flatMap((s) => (s.outer ? [] : (newsOf(s.event) ?? [])))
+  const news = hop.steps.flatMap((s) => (s.outer ? [] : (newsOf(s.event) ?? balancerNews(hop, s.event) ?? [])))
   return news.map((text) => `${String(hop.n ?? '').padStart(2)} ${where.padEnd(32)} ${text}`)
+}
+
+/** The node that a load balancer chose, where it does not rewrite the packet to say so. */
+function balancerNews({ place }: Hop, event: ClusterEvent): string | undefined {
+  const chose = place.kind === 'machine' && place.machine === 'load-balancer' && event.kind === 'route'
+  const via = chose && event.result.kind === 'unicast' ? event.result.route.via : undefined
+  return via && `sends it on to ${via}`
 }
 
 function newsOf(event: ClusterEvent): string | undefined {

@@ -10,7 +10,7 @@ status: { addresses: [{ type: InternalIP, address: 192.168.50.1${n} }, { type: I
 const pod = (name: string, nodeNumber: number, n: number, app: string, more = '', ports = ''): string => `
 apiVersion: v1
 kind: Pod
-metadata: { name: ${name}, namespace: shop, labels: { app: ${app} } }
+metadata: { name: ${name}, namespace: shop, labels: { app: ${app}, tier: ${app === 'web' || app === 'zoned' ? 'http' : 'other'} } }
 spec:
   nodeName: node-${'abc'[nodeNumber]}
   containers: [{ name: c, image: c, ports: [${ports}] }]${more}
@@ -183,6 +183,13 @@ spec: { nodeName: node-c, hostNetwork: true, containers: [{ name: c, image: c, p
     18,
     web,
     `\n  type: NodePort${port(30088)}\n  sessionAffinity: ClientIP\n  sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } }`,
+  ),
+  service('close', 21, 'selector: { tier: http }', `${port()}\n  trafficDistribution: PreferClose`),
+  service(
+    'no-node-port',
+    22,
+    onlyB,
+    `\n  type: LoadBalancer\n  allocateLoadBalancerNodePorts: false${port()}${ingress(15)}`,
   ),
   service('wrong-port', 19, web, '\n  ports: [{ port: 80, targetPort: nonsense }]'),
   `

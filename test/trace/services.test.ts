@@ -71,6 +71,8 @@ test('the cluster loads without a problem', () => {
 describe.each(['IPv4', 'IPv6'] as const)('Services over %s', (family) => {
   const at = families[family]
   const both = ['web-a', 'web-b']
+  /** Its own address at the other pod, its gateway's at itself. */
+  const own = [at.clientIp.replace('100', '10'), at.bridge(0)].sort()
   const cases: readonly Case[] = [
     {
       name: 'ClusterIP, a named target port that differs per pod',
@@ -91,6 +93,7 @@ describe.each(['IPv4', 'IPv6'] as const)('Services over %s', (family) => {
       from: 'pod/web-a',
       to: `${at.cluster(1)}:80`,
       reaches: both,
+      sees: own,
     },
     { name: 'ClusterIP from a node', from: 'node/node-c', to: `${at.cluster(1)}:80`, reaches: both },
     {
@@ -224,6 +227,19 @@ describe.each(['IPv4', 'IPv6'] as const)('Services over %s', (family) => {
       reaches: ['web-a'],
     },
     { name: 'zone hints of the other zone', from: 'node/node-c', to: `${at.cluster(16)}:80`, reaches: ['zone-c'] },
+    {
+      name: 'trafficDistribution PreferClose, in the zone of two',
+      from: 'pod/client',
+      to: `${at.cluster(21)}:80`,
+      reaches: both,
+    },
+    {
+      name: 'trafficDistribution PreferClose, in the other zone',
+      from: 'node/node-c',
+      to: `${at.cluster(21)}:80`,
+      reaches: ['zone-c'],
+    },
+    { name: 'a LoadBalancer without node ports', from: 'external', to: `${at.vip(15)}:80`, reaches: ['only-b'] },
     { name: 'a pod in the network of its node', from: 'pod/client', to: `${at.cluster(17)}:80`, reaches: ['node-c'] },
     {
       name: 'the node port of a pod in the network of its node, at that node',
