@@ -1,6 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { hostNetns, type NetnsId, nodeNetns } from '../cluster/machine.ts'
 import type { OutsideTarget } from '../cluster/underlay-machines.ts'
+import { normalName } from '../dns/resolv-conf.ts'
 import type { Pod } from '../kube/objects/pod.ts'
 import type { Service } from '../kube/objects/service.ts'
 import { type Family, familyOf, type Ip, parseIp } from '../net/ip.ts'
@@ -391,7 +392,7 @@ function nameTarget(cluster: Cluster, text: EndText, request: TraceRequest, from
   const dst = pick(found.addresses, from)
   if (!dst) return { problem: `${text.name} resolves to no address of the source's family` }
   const message = found.outside
-    ? `${text.name} is a name outside the cluster; the outside host stands for it`
+    ? `${text.name} is ${found.name === normalName(text.name) ? '' : `an alias of ${found.name}, `}a name outside the cluster; the outside host stands for it`
     : `${text.name} resolves to ${found.addresses.join(', ')}${found.name === text.name ? '' : ` as ${found.name}`}`
   const named = { level: 'info', code: 'resolved', message } as const
   const service = found.service && cluster.objects.get('Service', found.service.name, found.service.namespace)
