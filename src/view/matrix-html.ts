@@ -12,7 +12,7 @@ body { background: var(--page); color: var(--text); font: 14px/1.45 system-ui, s
 h1 { font-size: 1.2rem; margin: 0 0 .3rem } h2 { font-size: 1rem; margin: 1.5rem 0 .4rem } p { margin: .3rem 0 .8rem; color: var(--faint) }
 .frame { overflow: auto; max-height: 85vh; border: 1px solid var(--line); border-radius: 6px; width: fit-content; max-width: 100% }
 table { border-collapse: separate; border-spacing: 0 } td, th { border-right: 1px solid var(--line); border-bottom: 1px solid var(--line); padding: .3rem .55rem; text-align: center; white-space: nowrap }
-th { background: var(--head); font-weight: 600; text-align: left } thead th { position: sticky; top: 0; z-index: 2; vertical-align: bottom }
+th { background: var(--head); font-weight: 600; text-align: left } thead th { position: sticky; top: 0; z-index: 2; vertical-align: bottom; white-space: normal; max-width: 7.5rem; min-width: 3.5rem; font-size: .85em; overflow-wrap: anywhere }
 tbody th { position: sticky; left: 0; z-index: 1; max-width: 26rem; white-space: normal } thead th:first-child { left: 0; z-index: 3 }
 thead small, tbody small { display: block; font-weight: 400; color: var(--faint); white-space: normal; max-width: 12rem }
 .all { background: var(--good); color: var(--good-text) } .none { background: var(--bad); color: var(--bad-text) } .some { background: var(--some); color: var(--some-text) }
@@ -24,7 +24,7 @@ export function formatMatrixHtml(matrix: Matrix): string {
   const grid = matrixGrid(matrix, 4)
   const head = grid.columns.map(
     (c) =>
-      `<th scope="col" title="${escapeHtml(c.members.join('\n'))}">${escapeHtml(c.label)}<small>${escapeHtml(c.ports.join(', '))}</small></th>`,
+      `<th scope="col" title="${escapeHtml(c.members.join('\n'))}">${escapeHtml(c.label).replaceAll('/', '/<wbr>')}<small>${escapeHtml(c.ports.join(', '))}</small></th>`,
   )
   const body = grid.rows.map((row, r) => {
     const name = `<th scope="row" title="${escapeHtml(row.members.join('\n'))}">${escapeHtml(row.label)}${podsText(row.pods)}</th>`
@@ -41,7 +41,7 @@ ${matrix.notes.map((n) => `<p class="note">${n.level === 'warning' ? '⚠ ' : ''
 <tbody>
 ${body.join('\n')}
 </tbody></table></div>
-<h2>Decided by</h2><p>✔ all, ~ some, ✖ none of the pairs; · one and the same pod; small numbers refer to this list.</p>
+<h2>Decided by</h2><p>✔ all, ~ some, ✖ none of the pairs; · one and the same pod; small numbers refer to this list, + and more: a cell's tooltip names all.</p>
 <ol>${grid.reasons.map((reason) => `<li>${escapeHtml(reason)}</li>`).join('')}</ol>
 </body></html>
 `
