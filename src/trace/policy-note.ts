@@ -34,7 +34,7 @@ export function unenforcedPolicies(
 
 const remembered = new WeakMap<Cluster, PolicyCluster>()
 
-function policiesOf(cluster: Cluster): PolicyCluster {
+export function policiesOf(cluster: Cluster): PolicyCluster {
   const known = remembered.get(cluster) ?? policyCluster(cluster.objects)
   remembered.set(cluster, known)
   return known

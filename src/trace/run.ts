@@ -8,6 +8,7 @@ import { formatSocketAddress, type Protocol } from '../net/port.ts'
 import { type IpPacket, type IpPayload, tcpFlag } from '../packet/packet.ts'
 import { advice } from './advice.ts'
 import { findBackend } from './backend.ts'
+import { bgpAdvice } from './bgp-advice.ts'
 import type { EndProblem } from './end.ts'
 import { isEndProblem } from './end.ts'
 import { explanations } from './explain.ts'
@@ -23,6 +24,7 @@ import {
 } from './lots.ts'
 import { passageNotes } from './passages.ts'
 import { clientOwner, type Ending, endingOf, pathTo } from './path.ts'
+import { policyAdvice } from './policy-advice.ts'
 import { type DeliveredConnection, unenforcedPolicies } from './policy-note.ts'
 import { type ResolvedRequest, resolveRequest, type TraceRequest } from './request.ts'
 import { firstSegment } from './segment.ts'
@@ -59,6 +61,8 @@ export function trace(cluster: Cluster, request: TraceRequest): Trace | EndProbl
       ...explanations(cluster, branches),
       ...advice(cluster, network, branches),
       ...passageNotes(branches),
+      ...policyAdvice(cluster, branches),
+      ...bgpAdvice(cluster, branches),
       ...unenforcedPolicies(cluster, connectionOf(resolved), branches),
     ],
   }
@@ -117,6 +121,10 @@ function runBranch(network: Network, resolved: ResolvedRequest, request: TraceRe
     serve: request.size === undefined ? serve : serveBriefly,
   })
   const { netns } = resolved.from
+  if (request.after !== undefined) {
+    world.send(netns, sendRequest(resolved, earlierConnection(request)))
+    world.advance(request.after * 1000)
+  }
   const opening = world.send(netns, sendRequest(resolved, request))
   const { size } = request
   const segment = size === undefined ? undefined : firstSegment(opening, sendRequest(resolved, request), size, network)
@@ -135,6 +143,12 @@ function runBranch(network: Network, resolved: ResolvedRequest, request: TraceRe
     sessions: sessionsOf(opening === visits ? events : opening.flatMap(eventsOf)),
     cost: costOf(events.map((e) => e.event)),
   }
+}
+
+/** The same, from another source port. */
+function earlierConnection(request: TraceRequest): TraceRequest {
+  const port = request.srcPort ?? ephemeralPort(request)
+  return { ...request, srcPort: port > 1 ? port - 1 : port + 1 }
 }
 
 const eventsOf = (visit: Visit): readonly VisitEvent[] => visit.events.map((event) => ({ event, visit }))

@@ -1,6 +1,7 @@
 import { formatRule } from '../artefact/iptables/print.ts'
 import type { Rule } from '../artefact/iptables/rule.ts'
 import { formatNftRule } from '../artefact/nft/print.ts'
+import type { Origin } from '../artefact/origin.ts'
 import type { Visit } from '../cluster/loop.ts'
 import type { Machine, NetnsId } from '../cluster/machine.ts'
 import type { DropEvent } from '../linux/event.ts'
@@ -44,7 +45,7 @@ export function verdictOf(outcome: Outcome): Verdict {
       return failed(
         reason === 'ttl-expired' ? 'looped' : silentResult(reason),
         reason,
-        drop?.event.detail ?? 'no answer',
+        (drop && policySentence(drop, reason)) ?? drop?.event.detail ?? 'no answer',
         outcome,
         drop,
       )
@@ -220,6 +221,8 @@ export function reasonOf(drop: DropEvent, cause = drop.rule): ReasonCode {
   const carrier = carrierOf(drop.packet)
   if (carrier && (drop.reason === 'rule-drop' || drop.reason === 'rule-reject' || drop.reason === 'policy-drop'))
     return carrier === 'port' ? 'tunnel-port-blocked' : 'proto-blocked'
+  const policy = policyDirection(cause?.origin ?? drop.rule?.origin)
+  if (policy && (drop.reason === 'rule-drop' || drop.reason === 'rule-reject')) return policy
   switch (drop.reason) {
     case 'rule-reject':
       return text.endsWith('has no endpoints') ? 'no-endpoints' : 'rule-reject'
@@ -246,6 +249,22 @@ export function reasonOf(drop: DropEvent, cause = drop.rule): ReasonCode {
     default:
       return drop.reason
   }
+}
+
+/** `NetworkPolicy shop/web spec.ingress[0]: ingress policy of shop/web: nothing ... allows it`. */
+function policySentence({ event, cause }: PlacedDrop, reason: ReasonCode): string | undefined {
+  if (reason !== 'policy-ingress' && reason !== 'policy-egress') return undefined
+  const { object, note = '' } = cause?.origin ?? event.rule?.origin ?? {}
+  if (!object) return note
+  const field = object.field === undefined ? '' : ` ${object.field}`
+  const name = `${object.kind} ${object.namespace === undefined ? '' : `${object.namespace}/`}${object.name}${field}`
+  return note.includes(':') ? note : `${note}: ${name} denies it`
+}
+
+/** An agent that enforces policy begins the note of its rules with the direction. */
+function policyDirection(origin: Origin | undefined): 'policy-ingress' | 'policy-egress' | undefined {
+  const direction = /^(ingress|egress) policy/.exec(origin?.note ?? '')?.[1]
+  return direction === 'ingress' ? 'policy-ingress' : direction === 'egress' ? 'policy-egress' : undefined
 }
 
 const socketOf = (packet: IpPacket): string =>
