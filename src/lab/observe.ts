@@ -3,7 +3,7 @@ import { decodeFrame, decodePacket } from '../packet/decode.ts'
 import type { Frame, IpPacket } from '../packet/packet.ts'
 import { addLine, type Observation, silent } from './observation.ts'
 import type { ProbeReply, TraceMessage } from './observer-message.ts'
-import { endsLine, isHousekeeping, type PortText, redirectText } from './packet-line.ts'
+import { endsLine, isHousekeeping, isHousekeepingRun, type PortText, redirectText } from './packet-line.ts'
 import { chainHead, connectionLine, deviceLine, icmpOutcome, runLine, servedLine, unsigned } from './predict.ts'
 
 /** What the observer saw, in the lines that a prediction has. */
@@ -91,7 +91,7 @@ function chainsOf(
     if (event.verdict === 'drop' || (event.kind === 'policy' && event.policy === 'drop')) run.verdict = 'drop'
   }
   const lines = new Map<NetnsId, string[]>()
-  for (const run of runs) if (!run.head.includes(redirectText)) addLine(lines, run.netns, runLine(run))
+  for (const run of runs) if (!isHousekeepingRun(run.head)) addLine(lines, run.netns, runLine(run))
   return lines
 }
 

@@ -97,6 +97,9 @@ export function frameLine(frame: Frame, port: PortText): string {
   return `${frame.src} > ${frame.dst} ${text}`
 }
 
+/** Multicast listener reports and router solicitations of IPv6. */
+export const isHostChatter = (dst: string): boolean => dst.startsWith('ff02:')
+
 /** ARP and its IPv6 kin, and redirects: the traces fold them, and a kernel that has asked or told before does so less often. */
 export function isHousekeeping(frame: Frame | undefined, packet: IpPacket | undefined): boolean {
   if (frame?.payload.kind === 'arp') return true
@@ -105,6 +108,8 @@ export function isHousekeeping(frame: Frame | undefined, packet: IpPacket | unde
     return isHousekeeping(inside.payload.vxlan.inner, undefined)
   if (inside?.payload.kind === 'icmp')
     return inside.payload.message.kind.startsWith('neighbour-') || inside.payload.message.kind === 'redirect'
-  // Multicast listener reports and router solicitations of IPv6.
-  return inside?.dst.startsWith('ff02:') ?? false
+  return inside !== undefined && isHostChatter(inside.dst)
 }
+
+/** Of a run of a chain, by its first words. */
+export const isHousekeepingRun = (head: string): boolean => head.includes(redirectText) || head.includes(' > ff02:')

@@ -8,7 +8,15 @@ import { type Lot, nextScript, scriptedChance, seededRandom } from '../trace/lot
 import { clientOwner } from '../trace/path.ts'
 import { serve } from '../trace/run.ts'
 import { addLine, type Observation, silent } from './observation.ts'
-import { end, endsLine, frameLine, isHousekeeping, type PortText, packetLine, redirectText } from './packet-line.ts'
+import {
+  end,
+  endsLine,
+  frameLine,
+  isHousekeeping,
+  isHousekeepingRun,
+  type PortText,
+  packetLine,
+} from './packet-line.ts'
 import type { Probe } from './probe.ts'
 
 /** What kubehop says becomes of a probe, on one branch that chance may take. */
@@ -160,7 +168,7 @@ function chainsIn(visits: readonly Visit[], network: Network, port: PortText): O
   const lines = new Map<NetnsId, string[]>()
   for (const { netns, events } of visits) {
     for (const run of runsIn(netns, events, network, port))
-      if (!run.head.includes(redirectText)) addLine(lines, netns, runLine(run))
+      if (!isHousekeepingRun(run.head)) addLine(lines, netns, runLine(run))
   }
   return lines
 }

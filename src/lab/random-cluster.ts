@@ -11,23 +11,43 @@ export function randomCluster(seed: number): readonly Manifest[] {
   const apps = ['web', 'db', 'idle'].slice(0, random.between(1, 3))
   const pods = Array.from({ length: random.between(2, 7) }, (_, i) => pod(i, random, nodes, apps))
   const twoSegments = nodes.length > 1 && random.chance(0.3)
+  const dual = random.chance(0.25)
   return [
-    ...nodes.map((name, i) => node(name, twoSegments && i % 2 === 1 ? `192.168.60.${11 + i}` : `192.168.50.${11 + i}`)),
-    flannel(random, twoSegments),
+    ...nodes.map((name, i) => node(name, addressesOf(i, twoSegments && i % 2 === 1, dual))),
+    flannel(random, twoSegments, dual),
+    ...(random.chance(0.2) ? [underlay(random, twoSegments, dual)] : []),
     ...pods,
-    ...Array.from({ length: random.between(1, 5) }, (_, i) => service(i, random, [...apps, 'nobody'])),
+    ...Array.from({ length: random.between(1, 5) }, (_, i) => service(i, random, [...apps, 'nobody'], dual)),
     ...nodes.flatMap((name, i) => nodeStates(name, i, random, nodes.length)),
   ]
 }
 
-const node = (name: string, address: string): Manifest => ({
+const addressesOf = (i: number, second: boolean, dual: boolean): readonly string[] => [
+  second ? `192.168.60.${11 + i}` : `192.168.50.${11 + i}`,
+  ...(dual ? [second ? `fd00:60::${11 + i}` : `fd00:50::${11 + i}`] : []),
+]
+
+/** A narrower wire than usual. */
+function underlay(random: Dice, two: boolean, dual: boolean): Manifest {
+  const mtu = random.pick([1400, 9000])
+  const segment = (n: number) => ({
+    name: `lan${n}`,
+    cidrs: [`192.168.${n}0.0/24`, ...(dual ? [`fd00:${n}0::/64`] : [])],
+    mtu,
+  })
+  const segments = [segment(5), ...(two ? [segment(6)] : [])]
+  return { apiVersion: 'kubehop.dev/v1alpha1', kind: 'Underlay', metadata: { name: 'underlay' }, spec: { segments } }
+}
+
+const node = (name: string, addresses: readonly string[]): Manifest => ({
   apiVersion: 'v1',
   kind: 'Node',
   metadata: { name },
-  status: { addresses: [{ type: 'InternalIP', address }] },
+  status: { addresses: addresses.map((address) => ({ type: 'InternalIP', address })) },
 })
 
-function flannel(random: Dice, routed: boolean): Manifest {
+function flannel(random: Dice, routed: boolean, dual: boolean): Manifest {
+  const ipv6 = dual ? { EnableIPv6: true, IPv6Network: 'fd00:10:244::/48' } : {}
   const backend = random.pick([
     { Type: 'vxlan' },
     { Type: 'vxlan' },
@@ -49,7 +69,7 @@ function flannel(random: Dice, routed: boolean): Manifest {
     metadata: { name: 'kube-flannel-cfg', namespace: 'kube-flannel' },
     data: {
       'cni-conf.json': JSON.stringify({ name: 'cbr0', cniVersion: '0.3.1', plugins }),
-      'net-conf.json': JSON.stringify({ Network: '10.244.0.0/16', Backend: backend }),
+      'net-conf.json': JSON.stringify({ Network: '10.244.0.0/16', ...ipv6, Backend: backend }),
     },
   }
 }
@@ -75,7 +95,7 @@ function pod(i: number, random: Dice, nodes: readonly string[], apps: readonly s
   }
 }
 
-function service(i: number, random: Dice, apps: readonly string[]): Manifest {
+function service(i: number, random: Dice, apps: readonly string[], dual: boolean): Manifest {
   const type = random.pick(['ClusterIP', 'ClusterIP', 'NodePort', 'NodePort', 'LoadBalancer'])
   const app = random.pick(apps)
   const outside = type !== 'ClusterIP'
@@ -92,6 +112,9 @@ function service(i: number, random: Dice, apps: readonly string[]): Manifest {
     metadata: { name: `svc-${i}`, namespace: 'default' },
     spec: {
       type,
+      ...(dual
+        ? { ipFamilyPolicy: 'PreferDualStack', clusterIPs: [`10.96.0.${100 + i}`, `fd00:10:96::${100 + i}`] }
+        : {}),
       clusterIP: `10.96.0.${100 + i}`,
       selector: { app },
       ports,

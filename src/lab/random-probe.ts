@@ -48,7 +48,7 @@ function randomTarget(cluster: Cluster, random: Dice): string {
   const addresses = services.flatMap((s) => [
     ...(s.spec.externalIPs ?? []),
     ...(s.status?.loadBalancer?.ingress ?? []).flatMap((i) => i.ip ?? []),
-    ...(s.spec.clusterIP && s.spec.clusterIP !== 'None' ? [s.spec.clusterIP] : []),
+    ...(s.spec.clusterIPs ?? (s.spec.clusterIP ? [s.spec.clusterIP] : [])).filter((a) => a !== 'None'),
   ])
   const node = random.pick(nodes)?.metadata.name ?? ''
   return random.pick([
@@ -60,6 +60,8 @@ function randomTarget(cluster: Cluster, random: Dice): string {
     },
     () => `node/${node}:${random.pick([...nodePorts, ...nodePorts, 10250, 8081, 9])}`,
     () => `${bracketed(random.pick(addresses) ?? '192.0.2.1')}:${random.pick([80, 80, 81])}`,
+    () =>
+      `${bracketed(random.pick(pods.flatMap((p) => (p.status?.podIPs ?? []).map((a) => a.ip))) ?? '10.244.0.2')}:${random.pick(podPorts)}`,
     () => random.pick(['external:80', '198.51.100.7:443', '10.244.0.77:80']),
   ])()
 }

@@ -126,6 +126,8 @@ function spaceText({ name, machine, state }: LabSpace, c: SpaceCommands, retrans
     ...some(`ip -6 -n ${name} -batch -`, c.ip6),
     ...some(`bridge -n ${name} -batch -`, c.bridge),
     ...some(`within ${name} sysctl -eqp -`, c.sysctlsLast),
+    ...text('ipset restore', c.ipset),
+    ...text('nft -f -', c.nft),
     ...text('"$IPTABLES_RESTORE"', c.iptables.ipv4),
     ...text('"$IP6TABLES_RESTORE"', c.iptables.ipv6),
     '',

@@ -182,7 +182,9 @@ function judge(
     ...p.observation,
     connections: new Map([...p.observation.connections].filter(([id]) => traced.has(id))),
   }))
-  const leftOut = new Set<Part>(reply.trace.some((t) => t.lost) ? ['chains'] : [])
+  // How nft's own rules are told of differs from iptables' still.
+  const unclear = reply.trace.some((t) => t.lost) || plan.spaces.some((s) => s.state.nftables !== undefined)
+  const leftOut = new Set<Part>(unclear ? ['chains'] : [])
   const compared = compareBranches(predicted, observed, leftOut)
   if (!compared.difference) return { kind: 'agrees', observed, branch: compared.index, branches: predicted.length }
   const nearest = predicted[compared.index] ?? observed

@@ -1,9 +1,11 @@
 import { formatAddress } from '../artefact/address-text.ts'
 import { formatFdb } from '../artefact/fdb-text.ts'
+import { formatIpSets } from '../artefact/ipset-text.ts'
 import { formatRuleset } from '../artefact/iptables/print.ts'
 import { linkCommands } from '../artefact/link-text.ts'
 import { formatNeighbour } from '../artefact/neighbour-text.ts'
 import type { NetnsState } from '../artefact/netns.ts'
+import { formatNft } from '../artefact/nft/print.ts'
 import type { Route } from '../artefact/route.ts'
 import { formatRoute } from '../artefact/route-text.ts'
 import { formatRoutingRule } from '../artefact/routing-rule-text.ts'
@@ -26,6 +28,10 @@ export interface SpaceCommands {
   readonly sysctlsLast: readonly string[]
   /** `iptables-restore` and `ip6tables-restore`; empty where there is nothing. */
   readonly iptables: Readonly<Record<Family, string>>
+  /** `ipset restore`, before the rules that name the sets. */
+  readonly ipset: string
+  /** `nft -f`. */
+  readonly nft: string
 }
 
 export function spaceCommands(state: NetnsState, ipv6: boolean): SpaceCommands {
@@ -42,6 +48,8 @@ export function spaceCommands(state: NetnsState, ipv6: boolean): SpaceCommands {
       .filter((e) => e.dst !== undefined || e.flags.includes('master'))
       .map((e) => `fdb append ${formatFdb(e)}`),
     sysctlsLast: last.map(([k, v]) => formatSysctl(k, v)),
+    ipset: state.ipsets ? formatIpSets(state.ipsets) : '',
+    nft: state.nftables ? formatNft(state.nftables) : '',
     iptables: {
       ipv4: formatRuleset(state.iptables.ipv4),
       ipv6: ipv6 ? formatRuleset(state.iptables.ipv6) : '',

@@ -36,7 +36,7 @@ export function throughHook(work: Work, hook: Hook, skb: Skb, place: HookPlace =
 export function defragment(work: Work, user: string, skb: Skb): Skb | undefined {
   if (!isFragment(skb.packet)) return skb
   const whole = reassemble(work.ns.reassembly, user, skb.packet)
-  return whole && { ...skb, packet: whole.packet, fragMaxSize: whole.maxSize }
+  return whole && { ...skb, packet: whole.packet, fragMaxSize: whole.maxSize, pieceSize: whole.maxSize }
 }
 
 export const tracks = (work: Work, skb: Skb): boolean => tracksConnections(work.ns.netfilter, packetFamily(skb.packet))

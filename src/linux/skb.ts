@@ -25,6 +25,8 @@ export interface Skb {
   readonly ctinfo: ConntrackInfo | undefined
   /** IPCB(skb)->frag_max_size: it was put together from fragments of at most this length, and leaves as such. */
   readonly fragMaxSize?: number
+  /** The length of the fragments that it was put together from, kept as a list (frag_list): where it must be cut, it is cut so. */
+  readonly pieceSize?: number
 }
 
 export function skbOf(packet: IpPacket): Skb {

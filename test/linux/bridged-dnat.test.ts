@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { SendRequest } from '../../src/linux/kernel.ts'
 import { ip } from '../../src/net/ip.ts'
+import { packetLength } from '../../src/packet/length.ts'
 import { hopLine } from './hop.ts'
 import { Lab } from './lab.ts'
 import { World } from './world.ts'
@@ -108,4 +109,17 @@ test('what br_netfilter put together leaves a wider device in one piece', () => 
   const world = new World(lab, false)
   world.run('x1', { kind: 'send', request: datagram('192.0.2.9', 4001, 1472) })
   expect(seen(world)).toEqual(['x1 in-otherhost', 'x1 in-otherhost', 'br0 in', 'eth0 out'])
+})
+
+test('where it must be cut, it is cut into the pieces that it came in', () => {
+  const lab = host('ip link set x1 mtu 1400')
+  lab.run('x1', 'ip link set eth0 mtu 1400', () => '')
+  const world = new World(lab, false)
+  world.run('x1', { kind: 'send', request: datagram('192.0.2.9', 4001, 1972) })
+  const lengths = eventsOf(world, 'n1').flatMap((e) =>
+    e.kind === 'transmit' && e.device === 'eth0' && e.frame?.payload.kind === 'ip'
+      ? packetLength(e.frame.payload.packet)
+      : [],
+  )
+  expect(lengths).toEqual([1396, 624])
 })

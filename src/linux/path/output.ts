@@ -69,7 +69,7 @@ function finishOutput(work: Work, skb: Skb, dst: Dst): void {
     work.next.push({ kind: 'neighbour-output', skb, device, nexthop })
     return
   }
-  const mtu = Math.min(dst.mtu, skb.fragMaxSize ?? dst.mtu)
+  const mtu = Math.min(dst.mtu, skb.fragMaxSize ?? skb.pieceSize ?? dst.mtu)
   if (!mayFragment(skb, dst)) {
     tooBig(work, skb, dst, length)
     return
