@@ -28,6 +28,7 @@ export type Command =
       readonly ttl: number | undefined
       /** `1400` or `1400,1450,1500`, as written. */
       readonly size: string | undefined
+      readonly after: number | undefined
       readonly df: boolean | undefined
       readonly backend: string | undefined
     })
@@ -144,6 +145,10 @@ function parser(): ReturnType<typeof yargs> {
         .option('protocol', { type: 'string', describe: 'tcp, udp, sctp or icmp (default: the port says, else tcp)' })
         .option('src-port', { type: 'number', describe: 'source port (default: chosen by the seed)' })
         .option('ttl', { type: 'number', describe: 'TTL that the packet starts with (default 64)' })
+        .option('after', {
+          type: 'number',
+          describe: 'seconds since the client made such a connection (session affinity)',
+        })
         .option('size', {
           type: 'string',
           describe: 'bytes of the IP packet (TCP: of the first segment of data); several, 1400,1450,1500, for a sweep',
@@ -382,6 +387,7 @@ function toCommand(args: Raw): ParsedArguments {
           srcPort: number(args.srcPort),
           ttl: number(args.ttl),
           size: text(args.size),
+          after: number(args.after),
           df: args.noDf === true ? false : args.df === true ? true : undefined,
           backend: text(args.backend),
         },

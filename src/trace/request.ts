@@ -36,6 +36,8 @@ export interface TraceRequest {
   /** The N-th endpoint (from 1) or its name; `all` for every branch; undefined draws one by the seed. */
   readonly backend?: number | string
   readonly everyRule?: boolean
+  /** Seconds since the client made another connection of the kind: what it left behind decides as well. */
+  readonly after?: number
   /** Bytes of the whole IP packet. */
   readonly size?: number
   readonly df?: boolean

@@ -40,6 +40,7 @@ export function runTrace(args: TraceCommand, io: Io): ExitCode {
     ...(args.backend === undefined ? {} : { backend: args.backend }),
     ...(args.df === undefined ? {} : { df: args.df }),
     ...(only === undefined ? {} : { size: only }),
+    ...(args.after === undefined ? {} : { after: args.after }),
   }
   if (sizes.length > 1) return runSweep(cluster, request, sizes, args, io)
   const result = trace(cluster, request)
@@ -91,6 +92,8 @@ function wrongArgument(args: TraceCommand): string | undefined {
     return `--protocol ${args.protocol}: expected tcp, udp, sctp or icmp`
   if (args.srcPort !== undefined && (args.srcPort < 1 || args.srcPort > 65535))
     return `--src-port ${args.srcPort}: expected a number from 1 to 65535`
+  if (args.after !== undefined && !(args.after >= 0 && args.after <= 31_536_000))
+    return `--after ${args.after}: expected seconds, from 0 to a year`
   const wrongSize = args.size?.split(',').find((t) => !/^\s*\d{2,5}\s*$/.test(t) || Number(t) < 68 || Number(t) > 65535)
   if (wrongSize !== undefined)
     return `--size ${args.size}: expected whole numbers from 68 to 65535, as 1400 or 1400,1500`
