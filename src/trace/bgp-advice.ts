@@ -59,14 +59,23 @@ const originates = (speaker: Speaker, dst: Ip): Prefix | undefined =>
 function because(bgp: Convergence, node: string, owner: Speaker, prefix: Prefix): string {
   const sessions = bgp.sessions(node)
   const direct = sessions.find((s) => s.peer === owner.id || owner.addresses.includes(s.neighbor.address))
-  if (direct) return direct.state === 'Established' ? filtered(bgp, node, owner, direct, prefix) : down(direct)
+  if (direct)
+    return direct.state === 'Established' ? filtered(bgp, node, owner, direct, prefix) : down(bgp, node, direct)
   if (sessions.length === 0)
     return `${node} has no BGP session: the node-to-node mesh leaves it out and no BGPPeer selects it`
   return reflected(bgp, node, owner, sessions, prefix)
 }
 
-const down = ({ name, state, info, because: why }: SessionStatus): string =>
-  `session ${name} is ${state}${info === '' ? '' : ` (${info})`}${why === undefined ? '' : `: ${why}`}`
+/** The side that waits for the other does not know why; the other does. */
+function down(bgp: Convergence, node: string, session: SessionStatus): string {
+  const { name, peer, because: why } = session
+  const far = peer === undefined ? undefined : bgp.sessions(peer).find((s) => s.peer === node)
+  const other = far === undefined ? '' : `, on ${peer} ${stateOf(far)}`
+  const reason = why ?? far?.because
+  return `session ${name} is ${stateOf(session)}${other}${reason === undefined ? '' : `: ${reason}`}`
+}
+
+const stateOf = ({ state, info }: SessionStatus): string => `${state}${info === '' ? '' : ` (${info})`}`
 
 function filtered(bgp: Convergence, node: string, owner: Speaker, session: SessionStatus, prefix: Prefix): string {
   const back = bgp.sessions(owner.id).find((s) => s.peer === node)
@@ -86,7 +95,7 @@ function reflected(
 ): string {
   const notUp = sessions.filter((s) => s.state !== 'Established')
   const [first] = notUp
-  if (first && notUp.length === sessions.length) return down(first)
+  if (first && notUp.length === sessions.length) return down(bgp, node, first)
   const between = sessions.flatMap((s) =>
     s.peer !== undefined && s.state === 'Established' ? [{ name: s.name, peer: s.peer }] : [],
   )

@@ -110,7 +110,7 @@ function nodePlan(node: Node, context: NodeContext): CalicoNode | undefined {
       .flatMap((w) => w.ips)
       .filter((ip) => poolHolding(pools, ip) && !own.some((b) => prefixContains(b, ip))),
     workloads,
-    felix: felixSettings(objects, daemon.env, name),
+    felix: felixSettings(objects, daemon.env, name, daemon.daemonSet !== undefined),
   }
 }
 

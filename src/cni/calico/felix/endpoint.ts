@@ -241,7 +241,7 @@ function isolation(tier: EndpointTier, { title }: EndpointRules, direction: 'ing
   const origins = tier[direction].flatMap((jump) => jump.origin ?? [])
   const [first] = origins
   if (first?.object === undefined) return undefined
-  const { field: _, line: __, ...object } = first.object
+  const { field: _, ...object } = first.object
   const names = origins.flatMap(({ object: o }) =>
     o ? [`${o.kind} ${o.namespace ? `${o.namespace}/` : ''}${o.name}`] : [],
   )

@@ -409,7 +409,7 @@ const storedName = (policy: CalicoPolicy): string => {
     case 'KubernetesNetworkPolicy':
       return `${policy.namespace}/knp.default.${policy.name}`
     case 'KubernetesClusterNetworkPolicy':
-      return `kanp.adminnetworkpolicy.${policy.name}`
+      return `kcnp.${policy.name}`
     case 'NetworkPolicy':
       return `${policy.namespace}/${policy.name}`
     case 'GlobalNetworkPolicy':

@@ -54,13 +54,21 @@ const outbound: readonly FailsafePort[] = [
 /** A text of an object's field or of FELIX_NAME, which wins: Felix reads both in any case. */
 type Read = (field: string) => string | undefined
 
-/** The environment over `node.<name>` over `default` (felix/config). */
-export function felixSettings(objects: ObjectReader, env: ReadonlyMap<string, string>, node: string): FelixSettings {
+/**
+ * The environment over `node.<name>` over `default` (felix/config). Where the input does not show how calico-node is
+ * deployed, what every manifest sets is taken.
+ */
+export function felixSettings(
+  objects: ObjectReader,
+  env: ReadonlyMap<string, string>,
+  node: string,
+  deployed: boolean,
+): FelixSettings {
   const configurations = calicoObjects(objects, 'FelixConfiguration')
   const specs = [`node.${node}`, 'default']
     .map((name) => configurations.find((c) => c.metadata.name === name)?.spec)
     .filter((spec) => spec !== undefined)
-  return readSettings(reader(specs, env), (field) => specs.find((s) => s[field] !== undefined)?.[field])
+  return readSettings(reader(specs, env), deployed, (field) => specs.find((s) => s[field] !== undefined)?.[field])
 }
 
 function reader(specs: readonly FelixConfiguration['spec'][], env: ReadonlyMap<string, string>): Read {
@@ -79,7 +87,7 @@ function reader(specs: readonly FelixConfiguration['spec'][], env: ReadonlyMap<s
 
 type PortField = 'failsafeInboundHostPorts' | 'failsafeOutboundHostPorts' | 'externalNodesList'
 
-function readSettings(read: Read, list: (field: PortField) => unknown): FelixSettings {
+function readSettings(read: Read, deployed: boolean, list: (field: PortField) => unknown): FelixSettings {
   const is = (field: string, value: string): boolean => read(field)?.toLowerCase() === value
   const flag = (field: string, missing: boolean): boolean => {
     const text = read(field)?.toLowerCase()
@@ -92,7 +100,7 @@ function readSettings(read: Read, list: (field: PortField) => unknown): FelixSet
   return {
     interfacePrefixes: (read('interfacePrefix') ?? 'cali').split(','),
     appends: is('chainInsertMode', 'append'),
-    endpointToHostAction: hostAction(read('defaultEndpointToHostAction')),
+    endpointToHostAction: hostAction(read('defaultEndpointToHostAction') ?? (deployed ? 'Drop' : 'Accept')),
     filterAllowAction: is('iptablesFilterAllowAction', 'return') ? 'RETURN' : 'ACCEPT',
     mangleAllowAction: is('iptablesMangleAllowAction', 'return') ? 'RETURN' : 'ACCEPT',
     filterDenyAction: is('iptablesFilterDenyAction', 'reject') ? 'REJECT' : 'DROP',

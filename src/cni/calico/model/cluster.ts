@@ -1,6 +1,7 @@
 import type { HostEndpoint } from '../../../kube/objects/calico.ts'
-import type { Labels } from '../../../kube/objects/meta.ts'
+import type { LabelSelector, Labels } from '../../../kube/objects/meta.ts'
 import type { Pod } from '../../../kube/objects/pod.ts'
+import { matchesLabelSelector } from '../../../kube/selector.ts'
 import type { ObjectReader } from '../../../kube/store.ts'
 import { type Ip, parseIp } from '../../../net/ip.ts'
 import { lazy } from '../../lazy.ts'
@@ -143,11 +144,16 @@ function allPolicies(
     for (const message of errors) problems.push({ policy, message })
     return policy
   })
+  const nodeNets = (selector: LabelSelector): readonly string[] =>
+    objects
+      .list('Node')
+      .filter((n) => matchesLabelSelector(selector, n.metadata.labels ?? {}))
+      .flatMap((n) => (n.status?.addresses ?? []).flatMap((a) => parseIp(a.address) ?? []))
   const admin = [
     ...objects.list('AdminNetworkPolicy'),
     ...objects.list('BaselineAdminNetworkPolicy'),
     ...objects.list('ClusterNetworkPolicy'),
-  ].flatMap((source) => convertAdminPolicy(source) ?? [])
+  ].flatMap((source) => convertAdminPolicy(source, nodeNets) ?? [])
   const own = (['NetworkPolicy', 'GlobalNetworkPolicy'] as const).flatMap((kind) =>
     calicoObjects(objects, kind).map((source): CalicoPolicy => {
       const { spec, metadata } = source

@@ -9,6 +9,7 @@ import type {
   DestinationPorts,
 } from '../../../kube/objects/admin-network-policy.ts'
 import type { CalicoPort, CalicoRule, EntityRule } from '../../../kube/objects/calico.ts'
+import type { LabelSelector } from '../../../kube/objects/meta.ts'
 import { calicoSelector } from './convert-selector.ts'
 import type { CalicoPolicy, RulePath } from './policy.ts'
 
@@ -23,13 +24,16 @@ export const builtinTiers = {
 
 const actions = { Allow: 'Allow', Accept: 'Allow', Deny: 'Deny', Pass: 'Pass' } as const
 
+/** Addresses of the nodes that a selector means, as blocks of one address. */
+export type NodeNets = (selector: LabelSelector) => readonly string[]
+
 /** A cluster-scoped policy as one of tier `kube-admin` or `kube-baseline`; undefined without a usable subject. */
-export function convertAdminPolicy(source: AdminObject): CalicoPolicy | undefined {
+export function convertAdminPolicy(source: AdminObject, nodeNets: NodeNets): CalicoPolicy | undefined {
   const { spec } = source
   const subject = spec && entityOf(spec.subject)
   if (!subject) return undefined
-  const ingress = (spec.ingress ?? []).map((r, i) => convertRules('ingress', i, r, r.from))
-  const egress = (spec.egress ?? []).map((r, i) => convertRules('egress', i, r, r.to))
+  const ingress = (spec.ingress ?? []).map((r, i) => convertRules('ingress', i, r, r.from, nodeNets))
+  const egress = (spec.egress ?? []).map((r, i) => convertRules('egress', i, r, r.to, nodeNets))
   const types = [
     ...(ingress.length > 0 ? (['Ingress'] as const) : []),
     ...(egress.length > 0 ? (['Egress'] as const) : []),
@@ -38,8 +42,7 @@ export function convertAdminPolicy(source: AdminObject): CalicoPolicy | undefine
   const rules = (list: readonly ConvertedRules[]) => list.flatMap((r) => r.rules)
   const paths = (list: readonly ConvertedRules[]) => list.flatMap((r) => r.rules.map(() => r.path))
   return {
-    kind: 'KubernetesClusterNetworkPolicy',
-    name: source.metadata.name,
+    ...identityOf(source),
     tier,
     order,
     spec: {
@@ -54,6 +57,18 @@ export function convertAdminPolicy(source: AdminObject): CalicoPolicy | undefine
     types,
     source,
     paths: { ingress: paths(ingress), egress: paths(egress) },
+  }
+}
+
+/** The older kinds are stored as global policies of a longer name. */
+function identityOf({ kind, metadata }: AdminObject): Pick<CalicoPolicy, 'kind' | 'name'> {
+  switch (kind) {
+    case 'ClusterNetworkPolicy':
+      return { kind: 'KubernetesClusterNetworkPolicy', name: metadata.name }
+    case 'AdminNetworkPolicy':
+      return { kind: 'GlobalNetworkPolicy', name: `kanp.adminnetworkpolicy.${metadata.name}` }
+    case 'BaselineAdminNetworkPolicy':
+      return { kind: 'GlobalNetworkPolicy', name: `kbanp.baselineadminnetworkpolicy.${metadata.name}` }
   }
 }
 
@@ -87,10 +102,11 @@ function convertRules(
   index: number,
   rule: AnyRule,
   given: readonly AdminPolicyPeer[] | null | undefined,
+  nodeNets: NodeNets,
 ): ConvertedRules {
   const path: RulePath = ['spec', direction, index]
   const action = actions[rule.action]
-  const peers = (given ?? []).map((peer) => peerOf(peer, direction))
+  const peers = (given ?? []).map((peer) => peerOf(peer, direction, nodeNets))
   const ports = [...(rule.ports ?? []).map(portOf), ...(rule.protocols ?? []).map(protocolOf)]
   const unknown = [...peers, ...ports].some((entry) => entry === undefined)
   if (action !== 'Allow' && unknown) return { path, rules: [{ action: 'Deny' }] }
@@ -122,11 +138,16 @@ function ruleOf(
   }
 }
 
-function peerOf(peer: AdminPolicyPeer, direction: 'ingress' | 'egress'): EntityRule | undefined {
+/** Undefined for what is unknown here; an entity of no address at all for names, which no rule can hold. */
+function peerOf(peer: AdminPolicyPeer, direction: 'ingress' | 'egress', nodeNets: NodeNets): EntityRule | undefined {
   const pods = entityOf(peer)
   if (pods || direction === 'ingress') return pods
-  return peer.networks ? { nets: peer.networks } : undefined
+  if (peer.networks) return { nets: peer.networks }
+  return peer.nodes ? { nets: atLeastOne(nodeNets(peer.nodes)) } : undefined
 }
+
+/** An empty list would mean anyone. */
+const atLeastOne = (nets: readonly string[]): readonly string[] => (nets.length > 0 ? nets : ['255.255.255.255/32'])
 
 function entityOf(subject: AdminPolicySubject | null | undefined): EntityRule | undefined {
   const { namespaces, pods } = subject ?? {}
