@@ -48,7 +48,8 @@ export function loadCluster(paths: readonly string[], args: CommonArguments, io:
   if (!loaded) return undefined
   const { cluster, problems } = buildCluster(loaded.store, loaded.settings)
   const shown = args.quiet ? problems.filter((p) => p.severity === 'error') : problems
-  for (const line of new Set(shown.map((p) => formatAgentProblem(p, loaded.store)))) io.err(`${line}\n`)
+  const line = (p: AgentProblem): string => formatAgentProblem(p, loaded.store)
+  tell(shown, line, (p) => (p.severity === 'error' ? undefined : p.by), args, io)
   return problems.some((p) => p.severity === 'error') ? undefined : cluster
 }
 
@@ -65,8 +66,30 @@ function formatAgentProblem(p: AgentProblem, store: ObjectStore): string {
 function report(problems: readonly Problem[], args: CommonArguments, io: Io): boolean {
   const failed = problems.some(isError)
   const shown = args.quiet ? problems.filter(isError) : problems
-  for (const line of new Set(shown.map(formatProblem))) io.err(`${line}\n`)
+  tell(shown, formatProblem, (p) => (isError(p) ? undefined : p.code), args, io)
   return failed
+}
+
+/** Warnings of one kind beyond this number are only counted: one cause can have as many as there are pods, or pairs of nodes. */
+const mostAlike = 8
+
+/** Each line once. Errors, which are of no kind, all of them. */
+function tell<T>(
+  problems: readonly T[],
+  format: (problem: T) => string,
+  kindOf: (problem: T) => string | undefined,
+  { verbose }: CommonArguments,
+  io: Io,
+): void {
+  const seen = new Map<string | undefined, number>()
+  for (const [line, kind] of new Map(problems.map((p) => [format(p), kindOf(p)]))) {
+    const count = (seen.get(kind) ?? 0) + 1
+    seen.set(kind, count)
+    if (kind === undefined || verbose > 0 || count <= mostAlike) io.err(`${line}\n`)
+  }
+  seen.delete(undefined)
+  const left = [...seen.values()].reduce((sum, count) => sum + Math.max(0, count - mostAlike), 0)
+  if (left > 0 && verbose === 0) io.err(`kubehop: ${left} more warnings like these; -v prints them all\n`)
 }
 
 function tellIgnored(ignored: ReadonlyMap<string, number>, args: CommonArguments, io: Io): void {

@@ -175,7 +175,12 @@ function missing(what: string, name: string, namespace: string, all: readonly Na
   const near = elsewhere.length > 0 ? elsewhere.map(said) : nearestNames(name, all.map(said))
   const hint =
     near.length > 0 ? `; nearest: ${near.slice(0, 3).join(', ')}` : all.length === 0 ? `; the input has no ${what}` : ''
-  return { problem: `no ${what} "${name}" in namespace "${namespace}"${hint}` }
+  // `NAME.NAMESPACE`, where something stands in that namespace: the namespace is not the slip.
+  const dot = name.lastIndexOf('.')
+  const given = name.slice(dot + 1)
+  const [own, where] =
+    dot > 0 && all.some((o) => o.metadata.namespace === given) ? [name.slice(0, dot), given] : [name, namespace]
+  return { problem: `no ${what} "${own}" in namespace "${where}"${hint}` }
 }
 
 export function findNode(

@@ -165,7 +165,7 @@ function hopLines(hop: Hop, style: Style): readonly string[] {
 function headLine(hop: Hop, summary: string, { paint, symbols }: Style): string {
   const number = hop.n === undefined ? '  ' : String(hop.n).padStart(2)
   const name = placeName(hop.place)
-  const rest = summary === '' ? '' : `${' '.repeat(Math.max(1, 16 - name.length))}${summary}`
+  const rest = summary === '' ? '' : `${' '.repeat(Math.max(2, 16 - name.length))}${summary}`
   const pad = ' '.repeat(Math.max(2, width - visibleLength(name) - visibleLength(rest)))
   return `${number} ${symbols.place} ${paint.place(name)}${rest}${hop.node === undefined ? '' : `${pad}${hop.node}`}`
 }

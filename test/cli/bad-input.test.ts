@@ -75,6 +75,12 @@ spec:
       says: ['no pod "fronted"', 'frontend'],
     },
     {
+      name: 'an unknown pod of a namespace that exists',
+      files: { 'a.yaml': pod('frontend').replace('name: frontend', 'name: frontend, namespace: shop') },
+      argv: trace('pod/fronted.shop', 'pod/frontend.shop', 'a.yaml'),
+      says: ['no pod "fronted" in namespace "shop"', 'frontend.shop'],
+    },
+    {
       name: 'an unknown port name, with those that exist',
       files: { 'a.yaml': `${pod('x')}---\n${service}` },
       argv: trace('pod/x', 'svc/web:grpc', 'a.yaml'),
@@ -159,6 +165,24 @@ spec:
     for (const text of says) expect(ran.err).toMatch(text)
     expect(ran.err).not.toMatch(/\n\s+at .*:\d+:\d+/)
     expect(ran.err).not.toContain('internal error')
+  })
+
+  test('warnings of one cause are counted beyond the first, and -v prints them all', async () => {
+    const deployment = `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: a }
+spec:
+  replicas: 800
+  selector: { matchLabels: { a: b } }
+  template: { metadata: { labels: { a: b } }, spec: { containers: [{ name: c }] } }
+`
+    const warnings = async (...more: string[]) =>
+      (await runWith({ 'a.yaml': deployment }, ['get', 'deployments', '-f', 'a.yaml', ...more])).err.trim().split('\n')
+    const few = await warnings()
+    expect(few).toHaveLength(9)
+    const all = await warnings('-v')
+    expect(few[8]).toBe(`kubehop: ${all.length - 8} more warnings like these; -v prints them all`)
+    expect(all.length).toBeGreaterThan(20)
   })
 
   test('all problems of a load come together', async () => {
