@@ -24,7 +24,7 @@ function checkUnderlay(checking: Checking, underlay: Underlay): void {
       checkCidr(checking, underlay, [...path, 'cidrs', j], text)
     })
     blocks.forEach((text, j) => {
-      checkTraffic(checking, underlay, [...path, 'blocks', j], text)
+      if (!isWhole(text)) checkTraffic(checking, underlay, [...path, 'blocks', j], text)
     })
   })
   routers.forEach(({ addresses = {}, segments: joined = [], routes = [] }, i) => {
@@ -61,6 +61,9 @@ function checkBlock(checking: Checking, underlay: Underlay, path: FieldPath, tex
   if (text.includes('/')) checkCidr(checking, underlay, path, text)
   else checkIp(checking, underlay, path, text)
 }
+
+/** A block of all of a protocol: `icmp`, `tcp`. */
+const isWhole = (text: string): boolean => ['icmp', 'tcp', 'udp', 'sctp'].includes(text)
 
 /** `udp/8472`, or `proto/4`. */
 function checkTraffic(checking: Checking, underlay: Underlay, path: FieldPath, text: string): void {
