@@ -1,15 +1,18 @@
 import { compareIps } from '../net/ip.ts'
 import type { Prefix } from '../net/prefix.ts'
-import { applyChange, nodeNamed, sessionNamed } from './apply-change.ts'
+import { applyChange } from './apply-change.ts'
 import type { PathAttributes } from './attributes.ts'
 import { bestOf, type Candidate, mergeable } from './best-path.ts'
 import type { Change } from './change.ts'
-import { Fabric, localIndex, type RunOptions } from './fabric.ts'
+import { connect, sessionPair } from './connect.ts'
+import { Fabric, localIndex } from './fabric.ts'
 import { kernelRoute } from './kernel-routes.ts'
+import { nodeNamed, sessionNamed } from './named.ts'
 import type { Network } from './network.ts'
 import { forEachSession, type SpeakerNode, sessionAt } from './node.ts'
 import type { KernelRoute, PathTarget, RibPath, Run, SessionStatus } from './outcome.ts'
 import { none } from './rib.ts'
+import { type RunOptions, runRounds } from './rounds.ts'
 import { isInternal } from './session.ts'
 import type { Speaker } from './speaker.ts'
 
@@ -41,8 +44,8 @@ export function converge(speakers: readonly Speaker[], network: Network, options
   const fabric = new Fabric(network)
   const prefixes = speakers.reduce((n, s) => n + s.routes.length, 0)
   for (const speaker of speakers) fabric.add(speaker, Math.min(prefixes, 1 << 20))
-  fabric.connect()
-  const run = fabric.run(options)
+  connect(fabric)
+  const run = runRounds(fabric, options)
   return {
     run,
     speakers: () => fabric.nodes.map((node) => node.speaker),
@@ -53,8 +56,8 @@ export function converge(speakers: readonly Speaker[], network: Network, options
     updatesSent: (id) => nodeNamed(fabric, id).updatesSent,
     apply: (changes, opts = {}) => {
       for (const change of changes) applyChange(fabric, change, (node) => kernelRoutesOf(fabric, node))
-      fabric.connect()
-      return fabric.run(opts)
+      connect(fabric)
+      return runRounds(fabric, opts)
     },
   }
 }
@@ -62,7 +65,7 @@ export function converge(speakers: readonly Speaker[], network: Network, options
 function sessionsOf(fabric: Fabric, node: SpeakerNode): readonly SessionStatus[] {
   const found: SessionStatus[] = []
   forEachSession(node.speaker, (session, { settings }, neighbor) => {
-    const { remote } = fabric.pair(node, session) ?? {}
+    const { remote } = sessionPair(fabric, node, session) ?? {}
     const status = node.status.get(session)
     const idle = { state: 'Idle', info: '' } as const
     found.push({
