@@ -28,7 +28,8 @@ export function startObserver(): Observer {
     end(error.code === 'ENOENT' ? 'unshare (util-linux) is missing' : error.message),
   )
   child.on('close', (status) => end(told.trim() || `the observer ended with status ${status}`))
-  child.stdin.on('error', () => end(told.trim() || 'the observer has ended'))
+  // A broken pipe: what the observer said on its way out tells more.
+  child.stdin.on('error', () => undefined)
   createInterface({ input: child.stdout }).on('line', (line) => waiting.shift()?.(line))
   const stop = (): void => {
     child.kill('SIGKILL')

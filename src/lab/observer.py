@@ -466,15 +466,20 @@ class Client:
             return False
         except OSError as e:
             self.result['error'] = errno.errorcode.get(e.errno, str(e.errno))
+            self.read_late_error()
         return bool(self.result)
+
+    def read_late_error(self):
+        """An ICMP error that came between looking into the queue and asking the socket."""
+        late = icmp_error(self.sock)
+        if late and late['origin'] in (2, 3):
+            self.result['icmp'] = late
 
     def poll_tcp(self, queued):
         number = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number:
             self.result['error'] = errno.errorcode.get(number, str(number))
-            late = icmp_error(self.sock)
-            if late and late['origin'] in (2, 3):
-                self.result['icmp'] = late
+            self.read_late_error()
             return True
         try:
             self.sock.getpeername()
