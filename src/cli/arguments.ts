@@ -117,6 +117,7 @@ export const showable = [
   'nft',
   'ipvs',
   'ipset',
+  'bgp',
   'sysctl',
   'conntrack',
   'sockets',

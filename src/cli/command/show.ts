@@ -13,6 +13,7 @@ import { emptyNft, type NftRuleset } from '../../artefact/nft/ruleset.ts'
 import { formatRoute } from '../../artefact/route-text.ts'
 import { listRoutingRule } from '../../artefact/routing-rule-text.ts'
 import { formatSysctls } from '../../artefact/sysctl-text.ts'
+import { formatSpeaker } from '../../bgp/format.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { World } from '../../cluster/loop.ts'
 import type { Machine, NetnsId } from '../../cluster/machine.ts'
@@ -104,6 +105,8 @@ function artefactText(machine: Machine, cluster: Cluster, args: ShowCommand): st
       return rulesText(state, 'ipv6', args.table)
     case 'nft':
       return formatNft(nftablesOf(state, args))
+    case 'bgp':
+      return bgpText(machine, cluster, args.family ?? 'ipv4')
     case 'ipset':
       return formatIpSets((state.ipsets ?? []).filter((set) => wanted(set.family)))
     case 'sysctl':
@@ -159,6 +162,13 @@ function rulesText(state: NetnsState, family: Family, table: string | undefined)
   return formatRuleset(
     table === undefined ? ruleset : { ...ruleset, tables: ruleset.tables.filter((t) => t.name === table) },
   )
+}
+
+/** `birdc show protocols`, and `show route`. Nobody looks at a clock here: everything is up since the beginning. */
+function bgpText(machine: Machine, cluster: Cluster, family: Family): string {
+  const convergence = cluster.bgp?.(family)
+  const speaker = convergence?.speakers().find((s) => s.id === machine.name)
+  return convergence && speaker ? formatSpeaker(convergence, speaker, { since: '00:00:00' }) : ''
 }
 
 const lines = (texts: readonly string[]): string => texts.map((t) => `${t}\n`).join('')
