@@ -7,8 +7,9 @@ import type { ObjectReader } from '../kube/store.ts'
 import { familyOf, type Ip, ipAt, ipToBigInt, parseIp } from '../net/ip.ts'
 import { isTransportProtocol, type TransportProtocol } from '../net/port.ts'
 import { hostPrefix, lastAddress, nthAddress, type Prefix, parsePrefix, prefixContains } from '../net/prefix.ts'
+import type { AgentProblem } from './build.ts'
 import { memoize } from './machine.ts'
-import { internalIps, type Segment, type UnderlayPlan } from './underlay.ts'
+import { internalIps, type UnderlayPlan } from './underlay.ts'
 
 /** A cloud's load balancer: stands on the nodes' segments and spreads what comes for its addresses over nodes. */
 export interface Balancer {
@@ -189,10 +190,10 @@ const stationAddresses = (plan: UnderlayPlan): readonly Ip[] => [
 function legs(plan: UnderlayPlan, taken: Set<Ip>): Balancer['ports'] {
   return plan.segments
     .filter((s) => s.nodes.length > 0)
-    .map((s) => ({ segment: s.name, addresses: s.prefixes.flatMap((p) => freeAddress(s, p, taken) ?? []) }))
+    .map((s) => ({ segment: s.name, addresses: s.prefixes.flatMap((p) => freeAddress(p, taken) ?? []) }))
 }
 
-function freeAddress(segment: Segment, block: Prefix, taken: Set<Ip>): Ip | undefined {
+function freeAddress(block: Prefix, taken: Set<Ip>): Ip | undefined {
   const last = ipToBigInt(lastAddress(block)) - ipToBigInt(block.address)
   for (let n = last < 254n ? last - 1n : 253n; n > 0n; n--) {
     const ip = nthAddress(block, n)
@@ -200,5 +201,17 @@ function freeAddress(segment: Segment, block: Prefix, taken: Set<Ip>): Ip | unde
     taken.add(ip)
     return ip
   }
-  throw new Error(`segment ${segment.name} is full`)
+  return undefined
+}
+
+/** A balancer without an address near the nodes gets no packet. */
+export function balancerProblems({ balancers }: UnderlayPlan): readonly AgentProblem[] {
+  return balancers.flatMap(({ name, ports, vips }) => {
+    const families = new Set(vips.map((v) => familyOf(v.ip)))
+    const missing = [...families].filter((f) => !ports.some((p) => p.addresses.some((a) => familyOf(a) === f)))
+    return missing.map((family) => ({
+      by: `load balancer ${name}`,
+      message: `no segment of the nodes has a free ${family === 'ipv4' ? 'IPv4' : 'IPv6'} address for it: nothing reaches its VIPs`,
+    }))
+  })
 }

@@ -17,7 +17,7 @@ import { prefixContains } from '../net/prefix.ts'
 import { isLoopback } from '../proxy/node-port-addresses.ts'
 import { planServices } from '../proxy/plan.ts'
 import { type ProxyFlags, proxySettings } from '../proxy/settings.ts'
-import { planBalancers } from './balancer-plan.ts'
+import { balancerProblems, planBalancers } from './balancer-plan.ts'
 import { speakerReach } from './bgp-reach.ts'
 import type { Cluster } from './cluster.ts'
 import { flanneld } from './flanneld.ts'
@@ -56,7 +56,11 @@ export function buildCluster(objects: ObjectReader, settings: ClusterSettings): 
     canConnect: speakerReach(objects, underlay),
     ipvs: proxy?.settings.mode === 'ipvs',
   })
-  const problems: AgentProblem[] = [...nodeStateProblems(objects), ...(cni.problems ?? [])]
+  const problems: AgentProblem[] = [
+    ...nodeStateProblems(objects),
+    ...balancerProblems(underlay),
+    ...(cni.problems ?? []),
+  ]
   const context: BuildContext = { objects, settings, underlay, cni }
   const nodeMachines = nodes.map((node) => nodeMachine(node, context))
   const podMachines = cni.pods.map(podMachine)

@@ -201,7 +201,11 @@ function stationsOf(segment: Segment, plan: UnderlayPlan): readonly OnSegment[] 
   const hosts = plan.hosts
     .filter((h) => h.segment === segment.name)
     .map((h) => ({ name: h.name, far: { netns: hostNetns(h.name), device: deviceName('eth0') } }))
-  return [...nodes, ...routers, ...hosts, ...balancers].map(({ name, far }, i) => ({ port: portName(name, i), far }))
+  const stations = [...nodes, ...routers, ...hosts, ...balancers]
+  return stations.map(({ name, far }, i) => {
+    const isFirst = stations.findIndex((s) => s.name === name) === i
+    return { port: portName(isFirst ? name : undefined, i), far }
+  })
 }
 
 function nodeDevice(node: string, segment: Segment, plan: UnderlayPlan): DeviceName {
@@ -209,9 +213,9 @@ function nodeDevice(node: string, segment: Segment, plan: UnderlayPlan): DeviceN
   return deviceName(`eth${mine.indexOf(segment)}`)
 }
 
-/** Device names end at 15 bytes; a long station name gives way to its number on the segment. */
-const portName = (station: string, index: number): DeviceName =>
-  deviceName(station.length <= 15 ? station : `port${index + 1}`)
+/** Device names end at 15 bytes; a long station name, or one that is taken, gives way to its number on the segment. */
+const portName = (station: string | undefined, index: number): DeviceName =>
+  deviceName(station !== undefined && station.length <= 15 ? station : `port${index + 1}`)
 
 const segmentWires = (segment: Segment, plan: UnderlayPlan): readonly Wire[] =>
   stationsOf(segment, plan).map(({ port, far }) => ({ a: { netns: switchNetns(segment.name), device: port }, b: far }))

@@ -219,3 +219,34 @@ describe('how a packet gets through', () => {
     ])
   })
 })
+
+describe('a balancer that has no room', () => {
+  const full = (name: string): string =>
+    [
+      `{ apiVersion: v1, kind: Node, metadata: { name: ${name} }, spec: { podCIDR: 10.244.0.0/24 }, status: { addresses: [{ type: InternalIP, address: 192.168.50.2 }] } }`,
+      '{ apiVersion: v1, kind: Service, metadata: { name: web }, spec: { type: LoadBalancer, selector: { app: web }, ports: [{ port: 80, nodePort: 30080 }] } }',
+      '{ apiVersion: kubehop.dev/v1alpha1, kind: Underlay, metadata: { name: u }, spec: { segments: [{ name: narrow, cidr: 192.168.50.0/30 }] } }',
+    ].join('\n---\n')
+
+  test('is told, and its packets end on the way', () => {
+    const { cluster, problems } = loadText({ path: 'a.yaml', text: full('node-0') })
+    expect(problems).toEqual(['no segment of the nodes has a free IPv4 address for it: nothing reaches its VIPs'])
+    const result = trace(cluster, { from: 'external', to: 'svc/web', namespace: 'default', seed: 1 })
+    expect(isEndProblem(result) || result.verdict.result).toBe('unreachable')
+  })
+})
+
+test('a node that is called like the balancer keeps its place on the wire', () => {
+  const nodes = ['cloud', 'router'].map(
+    (name, n) =>
+      `{ apiVersion: v1, kind: Node, metadata: { name: ${name} }, spec: { podCIDR: 10.244.${n}.0/24 }, status: { addresses: [{ type: InternalIP, address: 192.168.50.2${n} }] } }`,
+  )
+  const pod =
+    '{ apiVersion: v1, kind: Pod, metadata: { name: web, labels: { app: web } }, spec: { nodeName: router, containers: [{ name: c, image: c, ports: [{ containerPort: 80 }] }] } }'
+  const service =
+    '{ apiVersion: v1, kind: Service, metadata: { name: web }, spec: { type: LoadBalancer, selector: { app: web }, ports: [{ port: 80 }] } }'
+  const { cluster } = loadText({ path: 'a.yaml', text: [...nodes, pod, service].join('\n---\n') })
+  const result = trace(cluster, { from: 'external', to: 'svc/web', namespace: 'default', seed: 1, backend: 'all' })
+  if (isEndProblem(result)) throw new Error(result.problem)
+  expect(result.verdict.result).toBe('delivered')
+})
