@@ -5,6 +5,7 @@ import type { InterfaceAddress } from '../net/prefix.ts'
 import type { IpSet } from './ipset.ts'
 import type { Ruleset } from './iptables/rule.ts'
 import { emptyRuleset } from './iptables/rule.ts'
+import type { IpvsService } from './ipvs.ts'
 import type { DeviceName, Link } from './link.ts'
 import type { NftRuleset } from './nft/ruleset.ts'
 import type { Origin } from './origin.ts'
@@ -82,6 +83,7 @@ export interface NetnsState {
   readonly sysctls: Readonly<Record<string, string>>
   readonly iptables: Readonly<Record<'ipv4' | 'ipv6', Ruleset>>
   readonly nftables?: NftRuleset
+  readonly ipvs?: readonly IpvsService[]
   readonly conntrack: readonly ConntrackEntry[]
   readonly sockets: readonly ListeningSocket[]
   /** Absent: nothing is known of sets, and a rule that asks for one is undecided. */
@@ -117,5 +119,6 @@ export function addToNetns(state: NetnsState, additions: NetnsAdditions): NetnsS
     sysctls: { ...state.sysctls, ...additions.sysctls },
     sockets: [...state.sockets, ...(additions.sockets ?? [])],
     ...(state.ipsets || additions.ipsets ? { ipsets: [...(state.ipsets ?? []), ...(additions.ipsets ?? [])] } : {}),
+    ...(state.ipvs || additions.ipvs ? { ipvs: [...(state.ipvs ?? []), ...(additions.ipvs ?? [])] } : {}),
   }
 }

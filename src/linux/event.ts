@@ -1,4 +1,5 @@
 import type { Rule, TableName } from '../artefact/iptables/rule.ts'
+import type { IpvsServer, IpvsService } from '../artefact/ipvs.ts'
 import type { DeviceName } from '../artefact/link.ts'
 import type { FdbEntry, Neighbour } from '../artefact/netns.ts'
 import type { NftRule } from '../artefact/nft/ruleset.ts'
@@ -216,6 +217,14 @@ export type NetfilterEvent =
       readonly options: number
     }
   | { readonly kind: 'mark'; readonly before: number; readonly after: number }
+  /** IPVS took the packet of a client; the rewrite follows as `nat`. */
+  | {
+      readonly kind: 'ipvs'
+      readonly hook: Hook
+      readonly service: IpvsService
+      readonly server: IpvsServer | undefined
+      readonly outcome: 'scheduled' | 'persistent' | 'established' | 'no-server'
+    }
   /** The header was rewritten: by a new mapping, or by the mapping of a known connection. */
   | {
       readonly kind: 'nat'

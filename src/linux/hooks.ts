@@ -7,7 +7,8 @@ import type { Ethernet } from './device/ethernet.ts'
 import { isMulticastIp } from './device/ethernet.ts'
 import { lookup } from './fib.ts'
 import { isFragment, reassemble } from './fragment.ts'
-import type { NetfilterContext } from './netfilter/context.ts'
+import { ipvsReply, ipvsRequest, virtualOf } from './ipvs/ipvs-hook.ts'
+import type { NetfilterContext, Registered } from './netfilter/context.ts'
 import type { Hook } from './netfilter/hook.ts'
 import { runHook, tracksConnections } from './netfilter/netfilter.ts'
 import { limitedBroadcast, sourceAddress } from './routing.ts'
@@ -19,12 +20,15 @@ export interface HookPlace {
   /** The frame inside a bridge that br_netfilter lent to this hook. */
   readonly bridged?: Ethernet
   readonly reroute?: (skb: Skb) => boolean
+  /** IPVS took the packet, and sends it on. */
+  readonly onStolen?: () => void
 }
 
 /** NF_HOOK: the packet as the hook leaves it, or undefined where it ended there. REJECT's answer is asked for. */
 export function throughHook(work: Work, hook: Hook, skb: Skb, place: HookPlace = {}): Skb | undefined {
-  const result = runHook(work.ns.netfilter, hook, skb, contextOf(work, skb, place))
+  const result = runHook(work.ns.netfilter, hook, skb, contextOf(work, hook, skb, place))
   if (result.verdict === 'accept') return result.skb
+  if (result.verdict === 'stolen') place.onStolen?.()
   if (result.verdict === 'reject') {
     const base = { kind: 'reject', skb: result.skb, answer: result.answer } as const
     work.next.push(place.bridged ? { ...base, bridged: place.bridged } : base)
@@ -41,7 +45,7 @@ export function defragment(work: Work, user: string, skb: Skb): Skb | undefined 
 
 export const tracks = (work: Work, skb: Skb): boolean => tracksConnections(work.ns.netfilter, packetFamily(skb.packet))
 
-function contextOf(work: Work, skb: Skb, place: HookPlace): NetfilterContext {
+function contextOf(work: Work, hook: Hook, skb: Skb, place: HookPlace): NetfilterContext {
   const { chance, clock, everyRule } = work.ns.options
   return {
     emit: work.emit,
@@ -60,6 +64,27 @@ function contextOf(work: Work, skb: Skb, place: HookPlace): NetfilterContext {
     reversePath: (loose) => reversePath(work, skb, loose),
     sysctl: (key) => readSysctl(work.ns.state.sysctls, key),
     ...(place.reroute && { reroute: place.reroute }),
+    ...(work.ns.ipvs.services.size > 0 && {
+      besides: ipvsAt(work, hook),
+      virtualOf: (packet: Skb) => virtualOf(work, packet),
+    }),
+  }
+}
+
+/** ip_vs_ops4, ip_vs_ops6 (net/netfilter/ipvs/ip_vs_core.c): around the nat hooks. */
+function ipvsAt(work: Work, hook: Hook): readonly Registered[] {
+  const reply = (priority: number): Registered => ({ priority, run: (skb) => ipvsReply(work, hook, skb) })
+  const request = (priority: number): Registered => ({ priority, run: (skb) => ipvsRequest(work, hook, skb) })
+  switch (hook) {
+    case 'input':
+      return [reply(98), request(99)]
+    case 'forward':
+      return [reply(100)]
+    case 'output':
+      return [reply(-99), request(-98)]
+    case 'prerouting':
+    case 'postrouting':
+      return []
   }
 }
 

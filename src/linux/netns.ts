@@ -1,4 +1,5 @@
 import { connectedRoutes } from '../artefact/connected.ts'
+import { type IpvsService, serviceName } from '../artefact/ipvs.ts'
 import { type DeviceName, deviceName, type Link } from '../artefact/link.ts'
 import type { ConntrackEntry, FdbEntry, Neighbour, NetnsState } from '../artefact/netns.ts'
 import type { Route } from '../artefact/route.ts'
@@ -9,6 +10,7 @@ import type { Chance, Clock } from './chance.ts'
 import { createFib, type Fib } from './fib.ts'
 import type { Reassembly } from './fragment.ts'
 import { createSets } from './ipset.ts'
+import { createIpvs, type Ipvs } from './ipvs/table.ts'
 import { createNeighbours, type NeighbourTable, neighbourOf } from './neighbour.ts'
 import { connectionsOf, createNetfilter, type Netfilter, replaceRulesets } from './netfilter/netfilter.ts'
 import { createSockets, replaceListeners, type Sockets } from './socket-table.ts'
@@ -36,6 +38,7 @@ export interface Netns {
   neighbours: NeighbourTable
   readonly learned: Learned
   readonly netfilter: Netfilter
+  ipvs: Ipvs
   readonly sockets: Sockets
   readonly reassembly: Map<string, Reassembly>
   /** Redirects sent to a host: how many, and when the last (ms). */
@@ -65,6 +68,7 @@ export function createNetns(state: NetnsState, options: NetnsOptions): Netns {
     ...derive(state, new Map()),
     learned: { bridge: new Map(), vxlan: new Map() },
     netfilter,
+    ipvs: createIpvs(state.ipvs ?? [], drawStart(options.chance)),
     sockets: createSockets(state.sockets),
     reassembly: new Map(),
     redirects: new Map(),
@@ -77,6 +81,7 @@ export function updateNetns(ns: Netns, state: NetnsState): void {
     replaceRulesets(ns.netfilter, state.iptables, state.nftables)
   }
   if (state.ipsets !== ns.state.ipsets) ns.netfilter.sets = state.ipsets && createSets(state.ipsets)
+  if (state.ipvs !== ns.state.ipvs) ns.ipvs = createIpvs(state.ipvs ?? [], drawStart(ns.options.chance), ns.ipvs)
   Object.assign(ns, derive(state, ns.neighbours))
   replaceListeners(ns.sockets, state.sockets)
   for (const [bridge, entries] of ns.learned.bridge) {
@@ -84,6 +89,12 @@ export function updateNetns(ns: Netns, state: NetnsState): void {
     for (const [mac, port] of entries) if (!ports.has(port)) entries.delete(mac)
   }
 }
+
+/** Where a scheduler's round stands before the first connection that we see. */
+const drawStart =
+  (chance: Chance) =>
+  (n: number, service: IpvsService): number =>
+    chance.pick(n, { what: `ipvs ${service.scheduler} ${serviceName(service)}` })
 
 type Derived = Pick<Netns, 'state' | 'links' | 'addresses' | 'fib' | 'bridges' | 'vxlanFdb' | 'neighbours'>
 

@@ -1,3 +1,4 @@
+import { serviceName } from '../artefact/ipvs.ts'
 import { formatElement } from '../artefact/nft/expression.ts'
 import type { Origin } from '../artefact/origin.ts'
 import type { ClusterEvent } from '../cluster/process.ts'
@@ -248,6 +249,15 @@ function detailJson(event: ClusterEvent): { readonly [key: string]: Json } {
         chain: event.chain,
         examined: event.examined,
         verdict: event.outcome,
+      }
+    case 'ipvs':
+      return {
+        engine: 'ipvs',
+        hook: event.hook.toUpperCase(),
+        service: serviceName(event.service),
+        scheduler: event.service.scheduler,
+        verdict: event.outcome,
+        origin: event.service.origin ? originJson(event.service.origin) : null,
       }
     case 'nat':
       return {

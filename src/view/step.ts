@@ -1,3 +1,4 @@
+import { serviceName } from '../artefact/ipvs.ts'
 import { formatRoute } from '../artefact/route-text.ts'
 import type { ClusterEvent } from '../cluster/process.ts'
 import type { RouteOutcome } from '../linux/event.ts'
@@ -121,7 +122,14 @@ export function stepText(event: ClusterEvent, decides: boolean): StepText | unde
         level: 1,
       }
     case 'mark':
-      return { label: 'mark', text: `${hex(event.before)} -> ${hex(event.after)}`, level: 0, tone: 'change' }
+      return {
+        label: 'mark',
+        text: `${hex(event.before)} -> ${hex(event.after)}`,
+        level: event.before === event.after ? 1 : 0,
+        tone: 'change',
+      }
+    case 'ipvs':
+      return ipvsStep(event)
     case 'nat':
       return { label: 'rewrite', text: natText(event), level: 0, tone: 'change' }
     case 'verdict':
@@ -243,6 +251,18 @@ function ruleVerdict(event: EventOf<'rule'>): string {
     case 'return':
     case 'continue':
       return ''
+  }
+}
+
+function ipvsStep({ service, server, outcome }: EventOf<'ipvs'>): StepText {
+  const origin = service.origin ? `  ${formatOrigin(service.origin)}` : ''
+  const name = `${serviceName(service)} ${service.scheduler}`
+  if (!server) return { label: 'ipvs', text: `${name}: no real server${origin}`, level: 0, tone: 'bad' }
+  const how = outcome === 'scheduled' ? '' : outcome === 'persistent' ? ', as before (persistence)' : ', as before'
+  return {
+    label: 'ipvs',
+    text: `${name} -> ${formatSocketAddress(server.address, server.port)}${how}${origin}`,
+    level: 0,
   }
 }
 

@@ -5,6 +5,13 @@ import type { Chance, Clock } from '../chance.ts'
 import type { Emit } from '../emit.ts'
 import type { ConntrackEvent, DropEvent, NetfilterEvent } from '../event.ts'
 import type { Skb } from '../skb.ts'
+import type { HookResult } from './hook.ts'
+
+/** A function that another part of the kernel registered at a hook. Undefined: it leaves the packet alone. */
+export interface Registered {
+  readonly priority: number
+  run(skb: Skb): HookResult | undefined
+}
 
 /** What a hook needs of the namespace around it, for one packet. */
 export interface NetfilterContext {
@@ -26,6 +33,10 @@ export interface NetfilterContext {
   /** Whether the route back to the source passes (`-m rpfilter`). */
   reversePath(loose: boolean): boolean
   sysctl(key: string): string | undefined
+  /** The virtual service whose packet this is, where IPVS touched it. */
+  virtualOf?(skb: Skb): { readonly protocol: string; readonly address: Ip; readonly port: number } | undefined
+  /** What else is registered at the hook, by priority: IPVS. */
+  readonly besides?: readonly Registered[]
   /**
    * DNAT of a packet of this host: its way is looked up at once (nf_nat_ipv4_local_fn). False: there is none, and the
    * packet ends in the nat hook, told already.

@@ -35,6 +35,8 @@ export type HookResult =
   | { readonly verdict: 'drop'; readonly skb: Skb }
   /** Dropped by REJECT: the caller sends the answer, then forgets the packet. */
   | { readonly verdict: 'reject'; readonly skb: Skb; readonly answer: RejectAnswer }
+  /** Taken out of the hook: whoever took it sends it on. */
+  | { readonly verdict: 'stolen'; readonly skb: Skb }
   /** A rule that cannot be evaluated was reached. */
   | { readonly verdict: 'undecided'; readonly skb: Skb }
 

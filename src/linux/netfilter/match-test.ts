@@ -1,6 +1,8 @@
 import { formatMatch } from '../../artefact/iptables/match/modules.ts'
+import { protocolNumberOf } from '../../artefact/iptables/protocol.ts'
 import type { IpRange, MaskedValue, Match, Negatable } from '../../artefact/iptables/rule.ts'
 import { type Ip, ipToBigInt } from '../../net/ip.ts'
+import { prefixContains } from '../../net/prefix.ts'
 import { addrtypeTest } from './addrtype-test.ts'
 import { connmarkTest, conntrackTest, stateTest } from './conntrack-test.ts'
 import type { Facts } from './facts.ts'
@@ -55,13 +57,28 @@ export function matchTest(match: Match, place: RulePlace): RuleTest | undefined 
       return iprangeTest(match)
     case 'pkttype':
       return plainTest(match, match.type, ({ skb }, type) => skb.packetType === (type === 'unicast' ? 'host' : type))
-    // No packet here is in IPVS's hands, and then xt_ipvs fails whatever is asked.
     case 'ipvs':
-      return { passes: () => false, miss: () => 'IPVS did not touch it' }
+      return ipvsTest(match)
     case 'limit':
       return limitTest(match)
     case 'unknown':
       return { passes: () => undefined, miss: () => '' }
+  }
+}
+
+/** ipvs_mt (net/netfilter/xt_ipvs.c): of packets that IPVS did not touch, none passes. */
+function ipvsTest(match: Extract<Match, { kind: 'ipvs' }>): RuleTest {
+  const { vaddr, vport, vproto } = match
+  return {
+    passes: ({ ctx, skb }) => {
+      const virtual = ctx.virtualOf?.(skb)
+      if (!virtual) return false
+      if (vproto && (protocolNumberOf(vproto.value) === protocolNumberOf(virtual.protocol)) === !!vproto.not)
+        return false
+      if (vaddr && prefixContains(vaddr.value, virtual.address) === !!vaddr.not) return false
+      return !vport || (vport.value === virtual.port) !== !!vport.not
+    },
+    miss: () => 'it is of no such IPVS connection',
   }
 }
 

@@ -9,7 +9,7 @@ import { createConntrackTable } from '../conntrack/table.ts'
 import type { PreparedBase } from '../nftables/prepare.ts'
 import { nftRuntime } from '../nftables/runtime.ts'
 import type { Skb } from '../skb.ts'
-import type { NetfilterContext } from './context.ts'
+import type { NetfilterContext, Registered } from './context.ts'
 import { type Hook, type HookResult, type Stage, stagePriority, stagesAt } from './hook.ts'
 import { prepareTable } from './prepare.ts'
 import { runNftChain, runStage } from './stage.ts'
@@ -66,34 +66,36 @@ export const connectionsOf = (nf: Netfilter): readonly ConntrackEntry[] => listC
 export function runHook(nf: Netfilter, hook: Hook, skb: Skb, ctx: NetfilterContext): HookResult {
   let current: HookResult = { verdict: 'accept', skb }
   let ran = false
-  for (const stage of registeredAt(nf, hook, packetFamily(skb.packet))) {
-    const isBase = typeof stage !== 'string'
-    const result: HookResult | undefined = isBase
-      ? runNftChain(nf, stage, hook, current.skb, ctx)
-      : runStage(nf, hook, stage, current.skb, ctx)
+  for (const entry of registeredAt(nf, hook, packetFamily(skb.packet), ctx)) {
+    const stage = typeof entry === 'string' ? entry : undefined
+    const result: HookResult | undefined =
+      typeof entry === 'string'
+        ? runStage(nf, hook, entry, current.skb, ctx)
+        : 'run' in entry
+          ? entry.run(current.skb)
+          : runNftChain(nf, entry, hook, current.skb, ctx)
     if (result === undefined) continue
     ran = true
     const moved: boolean = hook === 'output' && stage === 'nat' && result.skb.packet.dst !== current.skb.packet.dst
     current = moved && ctx.reroute?.(result.skb) === false ? { verdict: 'drop', skb: result.skb } : result
     if (current.verdict !== 'accept') break
   }
-  if (ran) ctx.emit({ kind: 'verdict', hook, verdict: current.verdict })
+  if (ran && current.verdict !== 'stolen') ctx.emit({ kind: 'verdict', hook, verdict: current.verdict })
   return current
 }
 
-/** The stages of iptables and nftables' base chains, by priority. Nat chains run inside the stage `nat`. */
-function registeredAt(nf: Netfilter, hook: Hook, family: Family): readonly (Stage | PreparedBase)[] {
+type Entry = Stage | PreparedBase | Registered
+const noneBesides: readonly Registered[] = []
+
+/** All that is registered, by priority: of equal ones nftables' chains come first. Nat chains run inside the stage `nat`. */
+function registeredAt(nf: Netfilter, hook: Hook, family: Family, ctx: NetfilterContext): readonly Entry[] {
   const bases = nf.nft.chains[family][hook].filter(({ base }) => base.type !== 'nat')
-  if (bases.length === 0) return stagesAt[hook]
-  let next = 0
-  const merged: (Stage | PreparedBase)[] = []
-  for (const stage of stagesAt[hook]) {
-    for (let base = bases[next]; base && base.base.priority <= stagePriority(stage, hook); base = bases[++next]) {
-      merged.push(base)
-    }
-    merged.push(stage)
-  }
-  return [...merged, ...bases.slice(next)]
+  const { besides = noneBesides } = ctx
+  if (bases.length === 0 && besides.length === 0) return stagesAt[hook]
+  const entries: readonly Entry[] = [...bases, ...stagesAt[hook], ...besides]
+  const priorityOf = (e: Entry): number =>
+    typeof e === 'string' ? stagePriority(e, hook) : 'run' in e ? e.priority : e.base.priority
+  return entries.toSorted((a, b) => priorityOf(a) - priorityOf(b))
 }
 
 /** Whether a chain of type `route` stands at OUTPUT: then a packet that it changed is routed again. */

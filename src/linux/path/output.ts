@@ -20,7 +20,12 @@ export function localOut(work: Work, skb: Skb, dst: Dst, from?: DeviceName): Err
     to = newRoute(work, moved)
     return typeof to !== 'string'
   }
-  const after = throughHook(work, 'output', whole, { nexthop: dst.nexthop, reroute })
+  let isStolen = false
+  const onStolen = (): void => {
+    isStolen = true
+  }
+  const after = throughHook(work, 'output', whole, { nexthop: dst.nexthop, reroute, onStolen })
+  if (isStolen) return undefined
   if (after && isMangled(work, whole, after)) to = newRoute(work, after)
   if (typeof to === 'string') return to
   if (!after) return 'EPERM'
