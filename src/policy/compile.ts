@@ -1,3 +1,4 @@
+import { formatPrefix, type Prefix } from '../net/prefix.ts'
 import { addressIndex } from './address-index.ts'
 import {
   addBit,
@@ -33,10 +34,13 @@ export function compilePolicies(policies: readonly Policy[], ends: readonly End[
   const inOrder = policies.toSorted((a, b) => tierRank[a.tier] - tierRank[b.tier] || byPriority(a, b))
   const subjects = inOrder.map((policy) => ({ policy, set: sets.podSet(policy.subject) }))
   const everyone = fullSet(ends.length)
+  const known = new Map<string, PortSets>()
+  const portsOf = (query: MatrixQuery): PortSets =>
+    remembered(known, `${query.port}/${query.protocol}`, () => portSets(ends, query))
   return {
-    withPort: (query) => portSets(ends, query).having,
+    withPort: (query) => portsOf(query).having,
     rows(direction, query) {
-      const ports = portSets(ends, query)
+      const ports = portsOf(query)
       const compiled = subjects.flatMap(({ policy, set }) => {
         const rules = policy[direction]?.map((rule) => compileRule(rule, sets, ports, everyone))
         return rules ? [{ tier: policy.tier, subjects: set, rules }] : []
@@ -134,20 +138,20 @@ function setsOf(policies: readonly Policy[], ends: readonly End[]): Sets {
     ends.map((e) => (e.kind === 'pod' ? field(e.pod) : undefined))
   const podLabels = labelIndex(ofPods((pod) => pod.labels))
   const namespaceLabels = labelIndex(ofPods((pod) => pod.namespaceLabels))
-  const namespaces = labelIndex(ofPods((pod) => ({ name: pod.namespace })))
-  const { inBlock } = addressIndex(
+  const inNamespace = namespaceIndex(ends)
+  const addresses = addressIndex(
     blocksOf(policies),
     ends.map((end) => end.ip),
   )
+  const blocks = new Map<string, Bitset>()
+  const inBlock = (block: Prefix): Bitset => remembered(blocks, formatPrefix(block), () => addresses.inBlock(block))
   const known = new Map<string, Bitset>()
   const podSet = (set: PodSet): Bitset =>
     remembered(known, JSON.stringify(set), () => {
-      const inNamespace =
-        set.namespace === undefined ? namespaces({}) : namespaces({ matchLabels: { name: set.namespace } })
-      return intersection(
-        intersection(inNamespace, namespaceLabels(set.namespaceSelector ?? {})),
-        podLabels(set.podSelector),
-      )
+      const { namespace, namespaceSelector, podSelector } = set
+      const pods = podLabels(podSelector)
+      const chosen = namespaceSelector ? intersection(pods, namespaceLabels(namespaceSelector)) : pods
+      return namespace === undefined ? chosen : intersection(chosen, inNamespace(namespace))
     })
   const one = (peer: Peer): Bitset => {
     switch (peer.kind) {
@@ -164,6 +168,19 @@ function setsOf(policies: readonly Policy[], ends: readonly End[]): Sets {
     }
   }
   return { podSet, peer: (peers) => (peers === 'any' ? fullSet(ends.length) : union(ends.length, peers.map(one))) }
+}
+
+/** The pods of a namespace. */
+function namespaceIndex(ends: readonly End[]): (namespace: string) => Bitset {
+  const sets = new Map<string, Bitset>()
+  for (const [i, end] of ends.entries()) {
+    if (end.kind === 'pod')
+      addBit(
+        remembered(sets, end.pod.namespace, () => emptySet(ends.length)),
+        i,
+      )
+  }
+  return (namespace) => sets.get(namespace) ?? emptySet(ends.length)
 }
 
 function union(size: number, sets: readonly Bitset[]): Bitset {

@@ -1,8 +1,8 @@
 import type { LabelSelector, Labels } from '../kube/objects/meta.ts'
-import type { Prefix } from '../net/prefix.ts'
+import { formatPrefix, type Prefix } from '../net/prefix.ts'
 import { pieceIndex } from './address-index.ts'
 import type { End } from './end.ts'
-import type { Peer, Policy } from './policy.ts'
+import type { Peer, PodSet, Policy } from './policy.ts'
 
 /** Ends that no policy can tell apart, as pods of one workload mostly are. */
 export interface EndClasses {
@@ -55,33 +55,37 @@ const valuesAt = (labels: Labels, keys: readonly string[]): readonly (string | n
   keys.map((key) => (Object.hasOwn(labels, key) ? (labels[key] ?? null) : null))
 
 function vocabularyOf(policies: readonly Policy[]): Vocabulary {
-  const peers = peersOf(policies)
-  const sets = [...policies.map((p) => p.subject), ...peers.flatMap((p) => (p.kind === 'pods' ? [p.pods] : []))]
-  return {
-    podKeys: keysOf(sets.map((s) => s.podSelector)),
-    namespaceKeys: keysOf(sets.flatMap((s) => s.namespaceSelector ?? [])),
-    blocks: blocksOf(policies),
+  const podKeys = new Set<string>()
+  const namespaceKeys = new Set<string>()
+  const learn = ({ podSelector, namespaceSelector }: PodSet): void => {
+    addKeys(podKeys, podSelector)
+    if (namespaceSelector) addKeys(namespaceKeys, namespaceSelector)
+  }
+  for (const policy of policies) learn(policy.subject)
+  forEachPeer(policies, (peer) => (peer.kind === 'pods' ? learn(peer.pods) : undefined))
+  return { podKeys: [...podKeys], namespaceKeys: [...namespaceKeys], blocks: blocksOf(policies) }
+}
+
+function forEachPeer(policies: readonly Policy[], visit: (peer: Peer) => void): void {
+  for (const policy of policies) {
+    for (const rules of [policy.ingress, policy.egress]) {
+      for (const rule of rules ?? []) if (rule.peers !== 'any') rule.peers.forEach(visit)
+    }
   }
 }
 
-const peersOf = (policies: readonly Policy[]): readonly Peer[] =>
-  policies.flatMap((p) =>
-    [...(p.ingress ?? []), ...(p.egress ?? [])].flatMap((rule) => (rule.peers === 'any' ? [] : rule.peers)),
-  )
-
-/** Every block that a rule names, exceptions included. */
+/** Every block that a rule names, exceptions included, each once. */
 export function blocksOf(policies: readonly Policy[]): readonly Prefix[] {
-  return peersOf(policies).flatMap((peer) => {
-    if (peer.kind === 'block') return [peer.cidr, ...peer.except]
-    return peer.kind === 'networks' ? peer.networks : []
+  const blocks = new Map<string, Prefix>()
+  const add = (block: Prefix): unknown => blocks.set(formatPrefix(block), block)
+  forEachPeer(policies, (peer) => {
+    if (peer.kind === 'block') [peer.cidr, ...peer.except].forEach(add)
+    if (peer.kind === 'networks') peer.networks.forEach(add)
   })
+  return [...blocks.values()]
 }
 
-const keysOf = (selectors: readonly LabelSelector[]): readonly string[] => [
-  ...new Set(
-    selectors.flatMap((s) => [
-      ...Object.keys(s.matchLabels ?? {}),
-      ...(s.matchExpressions ?? []).map(({ key }) => key),
-    ]),
-  ),
-]
+function addKeys(keys: Set<string>, { matchLabels, matchExpressions }: LabelSelector): void {
+  for (const key in matchLabels) keys.add(key)
+  for (const { key } of matchExpressions ?? []) keys.add(key)
+}

@@ -118,6 +118,23 @@ spec: { podSelector: {}, policyTypes: [Egress], egress: [{ to: [{ ipBlock: { cid
     expect((await matrix(shop + policies)).out).toContain('enforces no policy: cells say what the policies mean')
   })
 
+  test('where a CNI enforces policies, packets and meaning agree in every cell', async () => {
+    const canal = readFileSync(join(import.meta.dirname, '../../scenarios/netpol-not-enforced/fix/calico.yaml'), 'utf8')
+    const flannel = readFileSync(join(import.meta.dirname, '../../scenarios/netpol-not-enforced/cluster.yaml'), 'utf8')
+    const files = { 'in.yaml': `${flannel}\n---\n${canal}\n${shop}${policies}` }
+    const argv = ['matrix', '-f', 'in.yaml', '-n', 'shop', '--outside', 'none', '-o', 'csv']
+    const verdicts = async (method: string): Promise<readonly string[]> => {
+      const { out } = await runWith(files, [...argv, '--method', method])
+      return out
+        .split('\r\n')
+        .map((row) => row.split(',').slice(0, 4).join())
+        .sort()
+    }
+    expect(await verdicts('dataplane')).toEqual(await verdicts('policy'))
+    expect((await runWith(files, argv)).out).toContain('denied')
+    expect((await runWith(files, ['matrix', '-f', 'in.yaml'])).out).not.toContain('enforces no policy')
+  })
+
   test.each([
     ['text', 'by what'],
     ['csv', 'shop/web,shop/cart,7070/tcp,allowed,NetworkPolicy shop/cart\r\n'],

@@ -37,10 +37,9 @@ export function checkObjects(
 
 function checkOne(checking: Checking, kind: KnownKind, object: KnownObject): void {
   checkNames(checking, kind, object)
-  for (const { path, ...args } of fieldErrors(object)) {
-    report(checking, object, path, 'API_REFUSES', args)
-  }
-  if (object.kind === 'NetworkPolicy') warnOfHostBits(checking, object)
+  const errors = fieldErrors(object)
+  for (const { path, ...args } of errors) report(checking, object, path, 'API_REFUSES', args)
+  if (object.kind === 'NetworkPolicy' && errors.length === 0) warnOfHostBits(checking, object)
 }
 
 /** What the API server would refuse of one object on its own. */
@@ -78,7 +77,6 @@ export function fieldErrors(object: KnownObject): readonly FieldError[] {
 
 /** Accepted with a warning (KEP-4858): `10.1.2.3/24` means the network it is in. */
 function warnOfHostBits(checking: Checking, policy: KnownObject & { kind: 'NetworkPolicy' }): void {
-  if (networkPolicyErrors(policy).length > 0) return
   for (const [direction, field] of [
     ['ingress', 'from'],
     ['egress', 'to'],
