@@ -84,7 +84,7 @@ export interface MessageCounts {
 
 /** What one run until nothing is left to send took. */
 export interface Run {
-  /** false: still changing after the last allowed round; `unstable` tells where. */
+  /** false: still changing after the last allowed turn; `unstable` tells where. */
   readonly converged: boolean
   /** Rounds in which UPDATEs were sent. */
   readonly rounds: number

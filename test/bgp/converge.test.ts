@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Convergence, converge } from '../../src/bgp/converge.ts'
+import type { Filter } from '../../src/bgp/filter.ts'
 import type { KernelRoute } from '../../src/bgp/outcome.ts'
 import type { PeerSettings, Speaker } from '../../src/bgp/speaker.ts'
 import { totalMessages } from '../../src/bgp/tally.ts'
@@ -267,6 +268,54 @@ function expectDelivery(c: Convergence, speakers: readonly Speaker[], from: stri
   }
   expect.fail(`a loop from ${from} to block ${block}`)
 }
+
+describe('filters that prefer the path through each other', () => {
+  /** AS 65000 announces; each of the others takes the path through its successor over the direct one, and no longer ones. */
+  const wheel = (rim: number): readonly Speaker[] => {
+    const spoke = (i: number): Speaker => {
+      const next = 1 + (i % rim)
+      const before = 1 + ((i + rim - 2) % rim)
+      const prefer: Filter = [
+        {
+          kind: 'if',
+          when: { kind: 'as path', startsWith: [65000 + next, 65000] },
+          do: [{ kind: 'set', attribute: 'bgp_local_pref', value: 200 }, { kind: 'accept' }],
+        },
+        { kind: 'reject' },
+      ]
+      const plain = [...new Set([0, before])].filter((o) => o !== next)
+      return {
+        ...speakerAt(i, [
+          { settings: {}, neighbors: plain.map((o) => neighborOf(nodeAddress(o), 65000 + o)) },
+          { settings: { importFilter: prefer }, neighbors: [neighborOf(nodeAddress(next), 65000 + next)] },
+        ]),
+        as: 65000 + i,
+        routes: [],
+      }
+    }
+    const spokes = Array.from({ length: rim }, (_, k) => spoke(k + 1))
+    const hub = speakerAt(0, [
+      { settings: {}, neighbors: spokes.map((s) => neighborOf(s.addresses[0] ?? nodeAddress(0), s.as)) },
+    ])
+    return [{ ...hub, as: 65000 }, ...spokes]
+  }
+
+  test('come to rest where a stable state exists, the same for every order of speakers', () => {
+    const c = converge(wheel(2), oneLink)
+    expect(c.run.converged).toBe(true)
+    const block = formatPrefix(blockOf(0))
+    const through = (x: Convergence) => [1, 2].map((i) => x.routes(nodeName(i)).find((p) => p.best)?.from)
+    expect(through(c)).toContain(nodeAddress(0))
+    expect(through(converge([...wheel(2)].reverse(), oneLink))).toEqual(through(c))
+    expect(gateways(c, nodeName(1))[block]).toBeDefined()
+  })
+
+  test('are reported where none exists', () => {
+    const { run } = converge(wheel(3), oneLink)
+    expect(run.converged).toBe(false)
+    expect(new Set(run.unstable.map((u) => formatPrefix(u.prefix)))).toEqual(new Set([formatPrefix(blockOf(0))]))
+  })
+})
 
 describe('changes', () => {
   const n = 6
