@@ -8,7 +8,7 @@ import { type FibResult, lookup } from './fib.ts'
 import { type Dst, dstOf, find, isLoopbackIp, limitedBroadcast, outcomeOf, tellRoute } from './routing.ts'
 import type { Flow } from './rules.ts'
 import type { Skb } from './skb.ts'
-import { conf, isForwarding, loopbackOf, type Work } from './work.ts'
+import { conf, isForwarding, isOn, loopbackOf, type Work } from './work.ts'
 
 /** What ip_route_input makes of a packet that came in. */
 export type InputRoute =
@@ -91,9 +91,11 @@ function forwardInput(work: Work, flow: Flow, device: DeviceName, result: FibRes
   const forwarding = isForwarding(work, 'ipv4', device)
   if (!forwarding) {
     tellRoute(work, 'input', flow, refusedOutcome(work, result, flow.dst))
-    const [key, effect] = ['net.ipv4.ip_forward', `${device} does not forward: a packet for another host ends here`]
+    // Forwarding is each device's own; ip_forward sets all of them.
+    const key = isOn(work, 'net.ipv4.ip_forward') ? `net.ipv4.conf.${device}.forwarding` : 'net.ipv4.ip_forward'
+    const effect = `${device} does not forward: a packet for another host ends here`
     work.emit({ kind: 'sysctl', key, value: '0', effect })
-    return ignored('ip-forward-off', `${flow.dst} is not local and forwarding is off on ${device}`)
+    return ignored('ip-forward-off', `${flow.dst} is not local and ${key} is 0: ${device} does not forward`)
   }
   if (result.kind !== 'route') {
     tellRoute(work, 'forward', flow, refusedOutcome(work, result, flow.dst))

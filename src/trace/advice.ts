@@ -1,7 +1,8 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Network } from '../cluster/loop.ts'
 import type { ClusterEvent } from '../cluster/process.ts'
-import { formatPrefix, prefixContains } from '../net/prefix.ts'
+import type { Node } from '../kube/objects/node.ts'
+import { formatPrefix, type Prefix, parsePrefix, prefixContains } from '../net/prefix.ts'
 import { formatPacket } from '../packet/format.ts'
 import type { Branch, Note } from './trace.ts'
 import { vtepDifferences } from './vtep.ts'
@@ -29,6 +30,9 @@ function sentences(cluster: Cluster, branch: Branch): readonly string[] {
     case 'tunnel-port-blocked':
     case 'proto-blocked':
       return blockedTunnel(branch)
+    case 'no-route':
+    case 'neigh-missing':
+      return missingRoute(cluster, branch)
     default:
       return []
   }
@@ -53,6 +57,26 @@ function missingAccept({ settings }: Cluster, branch: Branch): readonly string[]
     `no rule of FORWARD on ${node} accepts ${packet.src} -> ${packet.dst} (in ${from ?? '-'}, out ${to ?? '-'}); missing is one such as: -A FORWARD ${match} -j ACCEPT (flannel v0.9.1 and later installs it for its network)`,
   ]
 }
+
+/** A packet for a pod that left a node by the default route: the node lacks the route that its network agent makes. */
+function missingRoute({ objects }: Cluster, { legs }: Branch): readonly string[] {
+  const lost = legs.flatMap((l) => l.hops).flatMap((h) => h.steps.map(({ event }) => ({ hop: h, event })))
+  return lost.flatMap(({ hop, event }): readonly string[] => {
+    if (event.kind !== 'route' || event.purpose === 'tunnel' || event.result.kind !== 'unicast') return []
+    // A pod has the default way alone; it is its node that has to know.
+    if (hop.node !== hop.netns || event.result.route.dst.length > 0) return []
+    const { dst } = event.packet
+    const home = objects.list('Node').find((n) => subnetsOf(n).some((s) => prefixContains(s, dst)))
+    const subnet = home && subnetsOf(home).find((s) => prefixContains(s, dst))
+    if (!home || !subnet || home.metadata.name === hop.node) return []
+    return [
+      `${dst} is in ${formatPrefix(subnet)}, the pods of ${home.metadata.name}, but ${hop.node} has no route to them and sends it the default way`,
+    ]
+  })
+}
+
+const subnetsOf = ({ spec }: Node): readonly Prefix[] =>
+  [...(spec?.podCIDRs ?? []), ...(spec?.podCIDR ? [spec.podCIDR] : [])].flatMap((text) => parsePrefix(text) ?? [])
 
 function hairpin(branch: Branch): readonly string[] {
   const port = branch.verdict.place?.device ?? 'the port'

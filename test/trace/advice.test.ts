@@ -88,6 +88,14 @@ describe('what would have let a packet pass', () => {
       note: "the tunnel's packet between the nodes",
     },
     {
+      name: 'a lost route: whose pods they are',
+      spec: '  remove: { routes: "10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink" }',
+      node: 'node1',
+      to: 'pod/b',
+      reason: 'no-route',
+      note: '10.244.1.2 is in 10.244.1.0/24, the pods of node2, but node1 has no route to them',
+    },
+    {
       name: 'an answer past conntrack: the sysctl',
       spec: '  sysctl: net.bridge.bridge-nf-call-iptables = 0',
       node: 'node1',
