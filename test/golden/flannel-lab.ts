@@ -21,6 +21,8 @@ export interface LabConfig {
   readonly hairpin?: boolean
   readonly podMtu?: number
   readonly ipMasq?: boolean
+  /** `EnableNFTables`. */
+  readonly nftables?: boolean
   readonly args?: readonly string[]
   /** More objects. */
   readonly more?: readonly object[]
@@ -88,6 +90,7 @@ const flannelConfig = ({
   hairpin = true,
   podMtu,
   ipMasq,
+  nftables = false,
 }: LabConfig) => ({
   apiVersion: 'v1',
   kind: 'ConfigMap',
@@ -97,7 +100,7 @@ const flannelConfig = ({
     annotations: bridge === 'docker0' ? { 'kubehop.dev/pod-network': 'docker0' } : {},
   },
   data: {
-    'net-conf.json': JSON.stringify({ Network: network, Backend: { Type: backend } }),
+    'net-conf.json': JSON.stringify({ Network: network, EnableNFTables: nftables, Backend: { Type: backend } }),
     'cni-conf.json': JSON.stringify({
       name: 'cbr0',
       cniVersion: '0.3.1',
