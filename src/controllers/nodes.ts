@@ -21,8 +21,8 @@ export function runNodes(context: ControllerContext): void {
 }
 
 /** A dump without nodes still names them; plain manifests get three workers. */
-function missingNodes({ store, settings }: ControllerContext): readonly Node[] {
-  const named = nodesOfPods(store.list('Pod'), settings)
+function missingNodes({ store }: ControllerContext): readonly Node[] {
+  const named = nodesOfPods(store.list('Pod'))
   return named.length > 0 ? named : ['node-a', 'node-b', 'node-c'].map(bareNode)
 }
 

@@ -9,26 +9,31 @@ import {
   prefixSize,
 } from '../net/prefix.ts'
 import type { ControllerContext } from './context.ts'
+import { type PodRanges, podRanges } from './pod-ranges.ts'
 
 /**
- * kube-controller-manager's range allocator (`pkg/controller/nodeipam`): each node, in order, the first free block of every
- * pod network. Blocks of given nodes and what lies in a service network are never given out. A node that has any is kept.
+ * kube-controller-manager's range allocator (`pkg/controller/nodeipam`): each node, in order, of every pod network the block
+ * that its pods show, or the first free one. Blocks of given nodes, those that pods of any node have an address of, and what
+ * lies in a service network are never given out. A node that has any is kept.
  */
 export function runPodCidrs(context: ControllerContext): void {
   const { store, settings } = context
   const nodes = store.list('Node')
-  const taken = [...nodes.flatMap(podCidrsOf), ...settings.serviceNetworks]
+  const given = [...nodes.flatMap(podCidrsOf), ...settings.serviceNetworks]
+  const bare = nodes.filter((node) => podCidrsOf(node).length === 0)
+  const shown = podRanges(bare, store.list('Pod'), settings, given)
+  const taken = [...given, ...shown.used]
   const ranges = settings.podNetworks.map((network) => blocksOf(network, settings.nodeMaskLength, taken))
   for (const node of nodes) {
     if (podCidrsOf(node).length > 0) store.update(withPodCidrs(node, podCidrsOf(node).map(formatPrefix)))
-    else allocate(node, ranges, context)
+    else allocate(node, ranges, shown, context)
   }
 }
 
-function allocate(node: Node, ranges: readonly Blocks[], { store, report }: ControllerContext): void {
+function allocate(node: Node, ranges: readonly Blocks[], shown: PodRanges, { store, report }: ControllerContext): void {
   const blocks: string[] = []
   for (const { network, length, next } of ranges) {
-    const block = next()
+    const block = shown.of(node, network) ?? next()
     if (block) blocks.push(formatPrefix(block))
     else report('POD_CIDRS_EXHAUSTED', node, ['spec', 'podCIDRs'], { network: formatPrefix(network), length })
   }

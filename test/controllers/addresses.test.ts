@@ -82,6 +82,40 @@ describe('pod ranges', () => {
     ])
   })
 
+  const at = (name: string, nodeName: string, podIP: string, spec: Partial<Pod['spec']> = {}): Pod => ({
+    ...pod(name, {}, { nodeName, ...spec }),
+    status: { phase: 'Running', podIP },
+  })
+
+  test('are those that the pods of a node show, where the Node does not say', () => {
+    const pods = [at('a', 'n1', '10.244.7.3'), at('b', 'n1', '10.244.7.9'), at('c', 'n2', '10.244.0.2')]
+    expect(ranges([node('n1'), node('n2'), node('n3'), ...pods])).toEqual([
+      ['10.244.7.0/24'],
+      ['10.244.0.0/24'],
+      ['10.244.1.0/24'],
+    ])
+  })
+
+  test('of a node whose pods show one family are completed in the other', () => {
+    expect(ranges([node('n1'), at('a', 'n1', '10.244.7.3')], dualSettings)).toEqual([
+      ['10.244.7.0/24', 'fd00:10:244::/64'],
+    ])
+  })
+
+  test.each([
+    ['on which pods of two nodes agree', [at('a', 'n1', '10.244.0.3'), at('b', 'n2', '10.244.0.4')]],
+    ['that a Node says are its own', [at('a', 'n1', '10.244.9.3')]],
+    ['in which only host-network pods are', [at('a', 'n1', '10.244.0.3', { hostNetwork: true })]],
+    ['of which one node shows several', [at('a', 'n1', '10.244.5.3'), at('b', 'n1', '10.244.6.4')]],
+  ])('%s are not inferred, and never overlap', (_, pods) => {
+    const found = ranges([node('n1'), node('n2'), node('n3', { spec: { podCIDR: '10.244.9.0/24' } }), ...pods])
+    const blocks = found.flatMap((r) => r ?? [])
+    expect(new Set(blocks).size).toBe(3)
+    const used = pods.filter((p) => !p.spec.hostNetwork).map((p) => p.status?.podIP?.replace(/\d+$/, '0/24'))
+    expect(used).not.toContain(blocks[0])
+    expect(used).not.toContain(blocks[1])
+  })
+
   test('never lie in the service network', () => {
     const settings = {
       ...ipv4Settings,
