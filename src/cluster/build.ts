@@ -23,7 +23,7 @@ import type { Cluster } from './cluster.ts'
 import { flanneld } from './flanneld.ts'
 import type { Network } from './loop.ts'
 import { Cabling, hostNetns, type Machine, memoize, nodeNetns, podNetns, type Wire } from './machine.ts'
-import { type NodeProxy, nodeProxy } from './node-proxy.ts'
+import { ipvsAdditions, type NodeProxy, nodeProxy } from './node-proxy.ts'
 import { applyNodeStates, nodeStateProblems } from './node-state.ts'
 import { planUnderlay, type UnderlayPlan } from './underlay.ts'
 import { bareNode, type OutsideTarget, underlayMachines, uplinksOf } from './underlay-machines.ts'
@@ -143,7 +143,7 @@ function nodeState(node: Node, context: BuildContext): NetnsState {
   }
   const [ipv4, ipv6] = [agents('ipv4'), agents('ipv6')]
   const rendered: NetnsState = {
-    ...wired,
+    ...addToNetns(wired, ipvsAdditions(name, [ipv4, ipv6])),
     sockets: uniqueSockets([...wired.sockets, ...ipv4.sockets, ...ipv6.sockets]),
     sysctls: { ...ipv4.sysctls, ...ipv6.sysctls, ...wired.sysctls },
     iptables: { ipv4: applyEdits(wired.iptables.ipv4, ipv4.edits), ipv6: applyEdits(wired.iptables.ipv6, ipv6.edits) },

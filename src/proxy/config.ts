@@ -17,6 +17,8 @@ export interface ProxyConfig {
   readonly nodePortAddresses?: readonly string[]
   readonly tcpBeLiberal?: boolean
   readonly featureGates?: Readonly<Record<string, boolean>>
+  readonly ipvsScheduler?: string
+  readonly strictARP?: boolean
 }
 
 /** A configuration as it was found, and in which object; `object` is undefined where there is none. */
@@ -56,6 +58,8 @@ function fieldsOf({ text, flag, number, texts, flags }: Reader): ProxyConfig {
     nodePortAddresses: texts('nodePortAddresses'),
     tcpBeLiberal: flag('conntrack', 'tcpBeLiberal'),
     featureGates: flags('featureGates'),
+    ipvsScheduler: text('ipvs', 'scheduler'),
+    strictARP: flag('ipvs', 'strictARP'),
   })
 }
 

@@ -70,6 +70,8 @@ function configOf(flags: ReadonlyMap<string, string>, object: ObjectRef, problem
     nodePortAddresses: flags.get('nodeport-addresses')?.split(','),
     tcpBeLiberal: flag('conntrack-tcp-be-liberal'),
     featureGates: gatesOf(flags.get('feature-gates')),
+    ipvsScheduler: flags.get('ipvs-scheduler'),
+    strictARP: flag('ipvs-strict-arp'),
   })
 }
 

@@ -41,6 +41,8 @@ export interface ProxySettings {
   /** The two nfacct counters could be made; they need the kernel's xt_nfacct. */
   readonly nfacct: boolean
   readonly featureGates: Readonly<Record<string, boolean>>
+  /** IPVS mode alone. */
+  readonly ipvs?: { readonly scheduler: string; readonly strictARP: boolean }
   readonly minor: Minor
   /** kubelet made its chains before kube-proxy first ran: the usual order. */
   readonly kubeletRanFirst: boolean

@@ -67,6 +67,9 @@ export function proxySettings(
     conntrackTCPBeLiberal: config.tcpBeLiberal ?? false,
     nfacct: flags.nfacct ?? false,
     featureGates: config.featureGates ?? {},
+    ...(mode === 'ipvs' && {
+      ipvs: { scheduler: config.ipvsScheduler || 'rr', strictARP: config.strictARP ?? false },
+    }),
     minor: minorOf(flags.kubeVersion ?? imageVersion(objects) ?? node.status?.nodeInfo?.kubeletVersion, say),
     kubeletRanFirst: flags.kubeletRanFirst ?? true,
   }

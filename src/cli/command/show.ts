@@ -4,6 +4,7 @@ import { formatConntrack } from '../../artefact/conntrack-text.ts'
 import { formatFdb } from '../../artefact/fdb-text.ts'
 import { formatIpSets } from '../../artefact/ipset-text.ts'
 import { formatRuleset } from '../../artefact/iptables/print.ts'
+import { formatIpvsList, formatIpvsSave } from '../../artefact/ipvs.ts'
 import { deviceName, type Link } from '../../artefact/link.ts'
 import { linkCommands } from '../../artefact/link-text.ts'
 import { formatNeighbour } from '../../artefact/neighbour-text.ts'
@@ -30,7 +31,7 @@ import { loadCluster } from '../load.ts'
 type ShowCommand = Extract<Command, { command: 'show' }>
 
 export function runShow(args: ShowCommand, io: Io): ExitCode {
-  if (args.output !== undefined) {
+  if (args.output !== undefined && !(args.what === 'ipvs' && args.output === 'save')) {
     io.err(`kubehop: -o ${args.output}: show prints native text only\n`)
     return 2
   }
@@ -107,6 +108,8 @@ function artefactText(machine: Machine, cluster: Cluster, args: ShowCommand): st
       return formatNft(nftablesOf(state, args))
     case 'bgp':
       return bgpText(machine, cluster, args.family ?? 'ipv4')
+    case 'ipvs':
+      return ipvsText(state, args)
     case 'ipset':
       return formatIpSets((state.ipsets ?? []).filter((set) => wanted(set.family)))
     case 'sysctl':
@@ -145,6 +148,12 @@ function routesOf(machine: Machine, cluster: Cluster, table: string): NetnsState
   const world = new World(cluster.network(), { chance: seededChance(seededRandom(1)) })
   const netns = world.netns(machine.id)
   return netns ? listRoutes(netns).filter((r) => table === 'all' || r.table === table) : []
+}
+
+/** As `ipvsadm -Ln` prints it; with `-o save` as `ipvsadm-save -n`. */
+function ipvsText({ ipvs = [] }: NetnsState, { family, output }: ShowCommand): string {
+  const services = ipvs.filter((s) => family === undefined || familyOf(s.address) === family)
+  return output === 'save' ? formatIpvsSave(services) : formatIpvsList(services)
 }
 
 /** Tables of the family; those of `inet` belong to both. */
