@@ -35,10 +35,12 @@ export function send(work: Work, request: SendRequest): void {
   }
   const whole = draft(request, route.src)
   const length = packetLength(whole)
-  const cut = request.fragmentTooBig && length > route.dst.mtu && familyOf(whole.dst) === 'ipv4'
-  const packet = cut ? { ...whole, df: false } : whole
+  const tooBig = length > route.dst.mtu
+  const cut = tooBig && (request.fragmentTooBig || !request.df)
+  const packet = cut ? { ...whole, df: familyOf(whole.dst) === 'ipv6' } : whole
   work.emit({ kind: 'socket-send', packet, owner })
-  if (packet.df && familyOf(packet.dst) === 'ipv4' && length > route.dst.mtu) {
+  // IP_PMTUDISC_DO, IPV6_PMTUDISC_DO: ip_append_data and ip6_append_data refuse.
+  if (tooBig && !cut) {
     const { mtu, device } = route.dst
     work.emit({ kind: 'mtu', device, mtu, length, outcome: 'too-big' })
     drop(work, 'mtu-exceeded-df', packet, `${length} bytes with DF do not fit the MTU ${mtu} of ${device}`, device)

@@ -123,3 +123,16 @@ test('where it must be cut, it is cut into the pieces that it came in', () => {
   )
   expect(lengths).toEqual([1396, 624])
 })
+
+test.each([
+  ['10.1.1.3', 'ipv4'],
+  ['fd00::3', 'ipv6'],
+])('a datagram to %s that must not be cut and does not fit is refused by the system call', (dst) => {
+  const lab = host()
+  lab.run('x1', 'ip addr add fd00::2/64 dev eth0', () => '')
+  const world = new World(lab, false)
+  world.run('x1', { kind: 'send', request: { ...datagram(dst, 4001, 1600), df: true } })
+  expect(world.outputs).toMatchObject([{ kind: 'error', errno: 'EMSGSIZE' }])
+  world.run('x1', { kind: 'send', request: { ...datagram(dst, 4001, 1600), df: true, fragmentTooBig: true } })
+  expect(world.outputs.filter((o) => o.kind === 'error' && o.errno === 'EMSGSIZE')).toHaveLength(1)
+})
