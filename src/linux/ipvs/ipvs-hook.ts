@@ -139,10 +139,11 @@ function sendOn(work: Work, hook: Hook, skb: Skb, c: IpvsConnection, why: Why | 
   const { packet } = skb
   const { destination: to } = c
   touch(work, c, packet)
+  work.emit({ kind: 'ipvs', hook, service: c.service, server: to, outcome: why })
   if (!to.present) return ended(work, skb, 'rule-drop', `the real server of this connection is gone: ${nameOf(c)}`)
   if (to.forward !== 'masq') return undecidedForward(work, skb, c)
   const family = packetFamily(packet)
-  const route = routeOutput(work, { src: undefined, dst: to.address, mark: skb.mark }, 'forward')
+  const route = routeOutput(work, { src: undefined, dst: to.address, mark: skb.mark }, 'reroute')
   if (route.kind === 'error') return ended(work, skb, 'no-route', `no route to the real server ${to.address}`)
   if (packet.ttl <= 1) {
     const detail = `the TTL of ${packet.ttl} is used up before ${to.address}`
@@ -157,7 +158,7 @@ function sendOn(work: Work, hook: Hook, skb: Skb, c: IpvsConnection, why: Why | 
     return ended(work, skb, 'mtu-exceeded-df', detail)
   }
   const after = rewrite({ ...packet, ttl: packet.ttl - 1 }, 'dst', serverTuple(c, packet))
-  tell(work, hook, c, packet, after, why === 'established' ? 'established' : 'new', why, skb)
+  tell(work, hook, packet, after, why === 'established' ? 'established' : 'new', skb)
   const moved: Skb = { ...tracked(skb, c), packet: after, ipvs: true }
   if (isLocalIp(work, to.address) && hook === 'input') return { verdict: 'accept', skb: moved }
   work.next.push({ kind: 'local-out', skb: moved, dst: route.dst })
@@ -204,7 +205,7 @@ export function ipvsReply(work: Work, hook: Hook, skb: Skb): HookResult | undefi
     if (!c) return undefined
     touch(work, c, packet)
     const after = rewrite(packet, 'src', virtualTuple(c, packet))
-    tell(work, hook, c, packet, after, 'reply', undefined, skb)
+    tell(work, hook, packet, after, 'reply', skb)
     return { verdict: 'accept', skb: { ...(c.tracked ? skb : untracked(skb)), packet: after, ipvs: true } }
   }
   return errorOfServer(work, hook, skb, now)
@@ -218,7 +219,7 @@ function errorOfServer(work: Work, hook: Hook, skb: Skb, now: number): HookResul
   const message = packet.payload.kind === 'icmp' ? packet.payload.message : undefined
   const quoted = message?.kind === 'error' ? quotedBy(message) : undefined
   const ends = quoted && endsOf(quoted)
-  if (!message || message.kind !== 'error' || !quoted || !ends) return undefined
+  if (message?.kind !== 'error' || !quoted || !ends) return undefined
   const swapped = { ...ends, src: ends.dst, dst: ends.src, srcPort: ends.dstPort, dstPort: ends.srcPort }
   const c = connectionOfReply(work.ns.ipvs, swapped, now)
   if (!c) return undefined
@@ -230,7 +231,7 @@ function errorOfServer(work: Work, hook: Hook, skb: Skb, now: number): HookResul
     ...(isFromServer && { src: c.virtual }),
     payload: { kind: 'icmp', message: { ...message, quoted: inside } },
   }
-  tell(work, hook, c, packet, after, 'icmp-error', undefined, skb)
+  tell(work, hook, packet, after, 'icmp-error', skb)
   return { verdict: 'accept', skb: { ...skb, packet: after, ipvs: true } }
 }
 
@@ -239,17 +240,11 @@ const nameOf = (c: IpvsConnection): string => `${c.destination.address}:${c.dest
 function tell(
   work: Work,
   hook: Hook,
-  c: IpvsConnection,
   before: IpPacket,
   after: IpPacket,
   why: 'new' | 'established' | 'reply' | 'icmp-error',
-  chosen: Why | 'established' | undefined,
   skb: Skb,
 ): void {
-  if (chosen) {
-    const { service, destination: server } = c
-    work.emit({ kind: 'ipvs', hook, service, server, outcome: chosen })
-  }
   const manip = why === 'new' || why === 'established' ? 'dst' : 'src'
   work.emit({ kind: 'nat', hook, manip, before, after, why, connection: skb.connection?.id ?? 0 })
 }
