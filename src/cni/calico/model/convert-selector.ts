@@ -1,14 +1,18 @@
 import type { LabelRequirement, LabelSelector } from '../../../kube/objects/meta.ts'
 
-/** A Kubernetes selector in Calico's language (libcalico-go/lib/backend/k8s/conversion, k8sSelectorToCalico). */
-export function calicoSelector(selector: LabelSelector | undefined, of: 'podSelector' | 'namespaceSelector'): string {
-  const { matchLabels = {}, matchExpressions = [] } = selector ?? {}
+/** A Kubernetes selector in Calico's language; null is the same as absent (libcalico-go/lib/backend/k8s/conversion, k8sSelectorToCalico). */
+export function calicoSelector(
+  selector: LabelSelector | null | undefined,
+  of: 'podSelector' | 'namespaceSelector',
+): string {
+  const matchLabels = selector?.matchLabels ?? {}
+  const matchExpressions = selector?.matchExpressions ?? []
   const labels = Object.keys(matchLabels)
     .sort()
     .map((key) => `${key} == '${matchLabels[key] ?? ''}'`)
   const terms = [...(of === 'podSelector' ? [onlyPods] : []), ...labels, ...matchExpressions.map(expression)]
   if (terms.length > 0) return terms.join(' && ')
-  return selector === undefined ? '' : 'all()'
+  return selector ? 'all()' : ''
 }
 
 function expression({ key, operator, values = [] }: LabelRequirement): string {
