@@ -18,7 +18,13 @@ export interface MasqueradePlan {
   /** iptables 1.6.2 or later, and no `--ip-masq-fully-random-disable`. */
   readonly randomFully: boolean
   readonly generation: RuleGeneration
-  readonly origin?: Origin
+  readonly origins?: RuleOrigins
+}
+
+/** What rules about the whole network follow from, and those about this node's podCIDR. */
+export interface RuleOrigins {
+  readonly network: Origin
+  readonly subnet: Origin
 }
 
 export const multicast: Readonly<Record<Family, Prefix>> = { ipv4: prefix('224.0.0.0/4'), ipv6: prefix('ff00::/8') }
@@ -130,5 +136,13 @@ const appendTo = (table: 'nat' | 'filter', chain: string, r: Rule): IptablesEdit
 
 function flannelRule(plan: MasqueradePlan, parts: Partial<Rule>, text: string | undefined): Rule {
   const matches: readonly Match[] = [...(parts.matches ?? []), ...(text === undefined ? [] : [comment(text)])]
-  return rule({ ...parts, matches, ...(plan.origin ? { origin: plan.origin } : {}) })
+  const origin = plan.origins && originFor(plan, plan.origins, parts)
+  return rule({ ...parts, matches, ...(origin ? { origin } : {}) })
+}
+
+/** A rule that names no address, as the jump to a chain, is flannel's whatever the objects say. */
+function originFor(plan: MasqueradePlan, origins: RuleOrigins, { source, destination }: Partial<Rule>): Origin {
+  const named = [source?.value, destination?.value]
+  if (named.includes(plan.subnet)) return origins.subnet
+  return named.includes(plan.network) ? origins.network : { by: 'flannel' }
 }

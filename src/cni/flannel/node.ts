@@ -75,7 +75,7 @@ function masqueradePlan(self: NodePlan, family: Family): MasqueradePlan | undefi
     forwardRules: args.forwardRules,
     randomFully: !(args.randomFullyDisabled && isAtLeast(version, 'v0.27.4')),
     generation: ruleGeneration(version),
-    origin: self.origin,
+    origins: { network: self.networkOrigin(family), subnet: self.origin },
   }
 }
 

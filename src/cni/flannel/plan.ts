@@ -1,8 +1,9 @@
 import type { Origin } from '../../artefact/origin.ts'
-import type { Node } from '../../kube/objects/node.ts'
+import type { ConfigMap, Node } from '../../kube/objects/node.ts'
 import type { ClusterSettings } from '../../kube/settings.ts'
 import type { ObjectReader } from '../../kube/store.ts'
 import { type Family, families, type Ip } from '../../net/ip.ts'
+import { formatPrefix } from '../../net/prefix.ts'
 import type { CniConf } from '../cni-conf.ts'
 import { lazy } from '../lazy.ts'
 import { originOf } from '../origin.ts'
@@ -36,6 +37,8 @@ export interface NodePlan {
   readonly asPeer: Peer
   /** Of what is this node's own. */
   readonly origin: Origin
+  /** Of what concerns all pods of one family. */
+  readonly networkOrigin: (family: Family) => Origin
   /** `none`: somebody else's pods, as in Canal. */
   readonly podNetwork: 'cni' | 'docker0' | 'none'
 }
@@ -60,6 +63,7 @@ export function planFlannel(
   const { conf, cni, configMap, problems } = flannelConfig(objects, settings, usesEtcd ? 'etcd' : 'kube')
   if (conf === undefined) return { cni, nodes: new Map(), problems }
   const registries = etcdRegistries(conf)
+  const networkOrigin = (family: Family): Origin => originOfNetwork(objects, configMap, conf, family)
   const pods = lazy(() => podsByNode(objects))
   const found = [...problems]
   const plans = nodes.flatMap((node): NodePlan[] => {
@@ -72,10 +76,11 @@ export function planFlannel(
       found.push(acquired.problem)
       return []
     }
-    const plan = nodePlan(objects, node, daemon, conf, uplink, acquired.lease, () => podIps(pods(), acquired.lease))
+    const addresses = (): readonly Ip[] => podIps(pods(), acquired.lease)
+    const plan = nodePlan(objects, node, daemon, conf, uplink, acquired.lease, addresses)
     const asked = containerNetwork(node) ?? (configMap && containerNetwork(configMap)) ?? 'cni'
     const podNetwork = options.withoutPods ? 'none' : asked
-    return plan ? [{ ...plan, podNetwork }] : []
+    return plan ? [{ ...plan, podNetwork, networkOrigin }] : []
   })
   return { cni, nodes: new Map(plans.map((p) => [p.node.metadata.name, p])), problems: found }
 }
@@ -105,13 +110,28 @@ function nodePlan(
   uplink: Uplink,
   lease: Lease,
   podAddresses: () => readonly Ip[],
-): Omit<NodePlan, 'podNetwork'> | undefined {
+): Omit<NodePlan, 'podNetwork' | 'networkOrigin'> | undefined {
   const { name } = node.metadata
   const origin = originOf(objects, 'flannel', `podCIDR of ${name}`, node, ['spec', 'podCIDR'])
   const context: BackendContext = { lease, uplink, conf, version: daemon.version, origin }
   const backend = makeBackend(context)
   const asPeer: Peer = { lease, podAddresses, origin: originOf(objects, 'flannel', name, node, ['spec', 'podCIDR']) }
   return backend && { node, daemon, conf, lease, backend, asPeer, origin }
+}
+
+/** `Network` of net-conf.json; without one, the cluster's pod network. */
+function originOfNetwork(
+  objects: ObjectReader,
+  configMap: ConfigMap | undefined,
+  conf: NetConf,
+  family: Family,
+): Origin {
+  const network = podNetworkOf(conf, family)?.network
+  const key = family === 'ipv4' ? 'Network' : 'IPv6Network'
+  const note = `${key} ${network ? formatPrefix(network) : 'none'}`
+  return configMap?.data?.['net-conf.json'] === undefined
+    ? { by: 'flannel', note: `${note} by default` }
+    : originOf(objects, 'flannel', note, configMap, ['data', 'net-conf.json'])
 }
 
 const podIps = (pods: ReturnType<typeof podsByNode>, { node, parts }: Lease): readonly Ip[] =>

@@ -6,6 +6,7 @@ import { daemonOn, imageVersion } from '../../../src/cni/flannel/daemon.ts'
 import { chooseUplink } from '../../../src/cni/flannel/uplink.ts'
 import { renderFlannel } from '../../../src/cni/flannel.ts'
 import type { KubeObject } from '../../../src/kube/objects/meta.ts'
+import { formatPrefix } from '../../../src/net/prefix.ts'
 import { daemonSet, flannelConfig, node, pod, settings, storeOf, threeNodes, threeUplinks, uplink } from '../objects.ts'
 
 const prefixOf = (name: string): string => `flannel.alpha.coreos.com/${name}`
@@ -196,5 +197,35 @@ describe('the DaemonSet', () => {
       args: { ipMasq: true, kubeSubnetManager: true },
       version: { minor: 28 },
     })
+  })
+})
+
+describe('the origin of a rule', () => {
+  const originsOf = (...objects: readonly KubeObject[]) => {
+    const edits = renderFlannel(storeOf(...threeNodes, ...objects), settings, threeUplinks).nodes.get('node1')?.edits
+    const rules = (edits?.ipv4 ?? []).flatMap((e) => ('rule' in e ? [e.rule] : []))
+    const said = (of: readonly (typeof rules)[number][]) => [
+      ...new Set(of.map(({ origin }) => [origin?.object?.kind, origin?.object?.field, origin?.note].join(' ').trim())),
+    ]
+    const names = (text: string) => (r: (typeof rules)[number]) =>
+      [r.source, r.destination].some((a) => a && formatPrefix(a.value) === text)
+    const subnet = rules.filter(names('10.244.1.0/24'))
+    return {
+      subnet: said(subnet),
+      network: said(rules.filter((r) => names('10.244.0.0/16')(r) && !subnet.includes(r))),
+      rest: said(rules.filter((r) => !names('10.244.0.0/16')(r) && !subnet.includes(r) && r.origin?.by === 'flannel')),
+    }
+  }
+
+  test('about the network is net-conf.json, about the node its podCIDR', () => {
+    expect(originsOf(flannelConfig({ Network: '10.244.0.0/16', Backend: { Type: 'vxlan' } }))).toEqual({
+      subnet: ['Node spec.podCIDR podCIDR of node1'],
+      network: ['ConfigMap data.net-conf.json Network 10.244.0.0/16'],
+      rest: [''],
+    })
+  })
+
+  test('about the network is the default where no ConfigMap says it', () => {
+    expect(originsOf()).toMatchObject({ network: ['Network 10.244.0.0/16 by default'] })
   })
 })
