@@ -69,6 +69,7 @@ export interface ProblemArgs {
     readonly networks: readonly string[]
     readonly others: number
   }
+  readonly POD_IPS_DIFFER: { readonly podIP: string; readonly first: string }
   readonly POD_IP_TAKEN: { readonly ip: string; readonly by: string; readonly at: Place | undefined }
   readonly NODE_IP_INSIDE: { readonly ip: string; readonly network: string; readonly of: 'pod' | 'service' }
   readonly CLUSTER_IP_OUTSIDE: { readonly ip: string; readonly networks: readonly string[] }
@@ -121,6 +122,7 @@ const warnings: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   'HOST_BITS',
   'POD_CIDR_OUTSIDE',
   'POD_IP_OUTSIDE_DEFAULT',
+  'POD_IPS_DIFFER',
   'POD_IP_TAKEN',
   'NODE_IP_INSIDE',
   'CLUSTER_IP_OUTSIDE_DEFAULT',
@@ -238,6 +240,8 @@ export function sentence(p: Problem): string {
       return `${p.args.ip} is outside the service network ${p.args.networks.join(', ')}; leave it out to have one assigned`
     case 'CLUSTER_IP_OUTSIDE_DEFAULT':
       return `${p.args.ip} is outside the default service network ${p.args.networks.join(', ')}${andOthers(p.args.others, 'Service')}; say which one the cluster uses with --service-network`
+    case 'POD_IPS_DIFFER':
+      return `podIP is ${p.args.podIP}, but podIPs begins with ${p.args.first}; podIPs counts: make both the same`
     case 'ADDRESS_TAKEN':
     case 'POD_IP_TAKEN':
       return `${p.args.ip} is the address of ${p.args.by}${seenAt(p.args.at)}`

@@ -1,4 +1,4 @@
-import { compareIps, ipToBigInt } from '../../net/ip.ts'
+import { compareIps, type Ip, ipToBigInt } from '../../net/ip.ts'
 import {
   formatPrefix,
   type Prefix,
@@ -9,8 +9,9 @@ import {
 } from '../../net/prefix.ts'
 import type { FieldPath } from '../field-path.ts'
 import type { Node } from '../objects/node.ts'
+import { formatRef } from '../problem.ts'
 import { checkCidr, checkIp } from './address-check.ts'
-import { type Checking, placeOf, report } from './report.ts'
+import { type Checking, placeOf, refTo, report } from './report.ts'
 
 interface Block {
   readonly node: Node
@@ -18,11 +19,18 @@ interface Block {
   readonly cidr: Prefix
 }
 
+/** Who has an InternalIP. */
+interface Owner {
+  readonly node: Node
+  readonly path: FieldPath
+}
+
 /** Addresses and podCIDRs of nodes, each on its own and among each other. */
 export function checkNodes(checking: Checking): void {
   const blocks: Block[] = []
+  const owners = new Map<Ip, Owner>()
   for (const node of checking.objects.list('Node')) {
-    checkNodeAddresses(checking, node)
+    checkNodeAddresses(checking, node, owners)
     for (const block of podCidrsOf(checking, node)) {
       blocks.push(block)
       checkInside(checking, block)
@@ -31,12 +39,15 @@ export function checkNodes(checking: Checking): void {
   checkOverlaps(checking, blocks)
 }
 
-function checkNodeAddresses(checking: Checking, node: Node): void {
+function checkNodeAddresses(checking: Checking, node: Node, owners: Map<Ip, Owner>): void {
   node.status?.addresses?.forEach(({ type, address }, i) => {
     if (type !== 'InternalIP' && type !== 'ExternalIP') return
     const path = ['status', 'addresses', i, 'address']
     const ip = checkIp(checking, node, path, address)
     if (!ip || type !== 'InternalIP') return
+    const owner = owners.get(ip)
+    if (owner && owner.node !== node) reportTaken(checking, node, path, ip, owner)
+    else owners.set(ip, { node, path })
     const inside = [
       ...checking.settings.podNetworks.map((network) => ({ network, of: 'pod' as const })),
       ...checking.settings.serviceNetworks.map((network) => ({ network, of: 'service' as const })),
@@ -44,6 +55,11 @@ function checkNodeAddresses(checking: Checking, node: Node): void {
     if (inside)
       report(checking, node, path, 'NODE_IP_INSIDE', { ip, network: formatPrefix(inside.network), of: inside.of })
   })
+}
+
+function reportTaken(checking: Checking, node: Node, path: FieldPath, ip: Ip, owner: Owner): void {
+  const by = formatRef(refTo(owner.node))
+  report(checking, node, path, 'ADDRESS_TAKEN', { ip, by, at: placeOf(checking.objects, owner.node, owner.path) })
 }
 
 /** `podCIDR` is the first of `podCIDRs`; older dumps have it alone. */

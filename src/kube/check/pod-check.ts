@@ -1,6 +1,6 @@
 import type { Ip } from '../../net/ip.ts'
 import { formatPrefix, type Prefix, prefixContains } from '../../net/prefix.ts'
-import { parseApiCidr } from '../addresses.ts'
+import { parseApiCidr, parseApiIp } from '../addresses.ts'
 import type { FieldPath } from '../field-path.ts'
 import { nearestName } from '../names.ts'
 import type { Pod, PodSpec } from '../objects/pod.ts'
@@ -61,6 +61,7 @@ const poolCidrs = (objects: ObjectReader): readonly string[] =>
 function addressesOf(checking: Checking, pod: Pod): readonly { readonly path: FieldPath; readonly ip: Ip }[] {
   const { podIP, podIPs, hostIP } = pod.status ?? {}
   checkIp(checking, pod, ['status', 'hostIP'], hostIP)
+  checkFirstIp(checking, pod)
   const fields: readonly (readonly [FieldPath, string | undefined])[] = podIPs?.length
     ? podIPs.map(({ ip }, i) => [['status', 'podIPs', i, 'ip'], ip] as const)
     : [[['status', 'podIP'], podIP]]
@@ -68,6 +69,16 @@ function addressesOf(checking: Checking, pod: Pod): readonly { readonly path: Fi
     const ip = checkIp(checking, pod, path, text)
     return ip ? [{ path, ip }] : []
   })
+}
+
+/** The API keeps them equal; in a status written by hand they may not be. */
+function checkFirstIp(checking: Checking, pod: Pod): void {
+  const { podIP, podIPs } = pod.status ?? {}
+  const first = podIPs?.[0]?.ip
+  if (podIP === undefined || podIP === '' || first === undefined) return
+  const [one, all] = [parseApiIp(podIP), parseApiIp(first)]
+  if (one && all && one !== all)
+    report(checking, pod, ['status', 'podIP'], 'POD_IPS_DIFFER', { podIP: one, first: all })
 }
 
 /** Only where there are nodes: manifests without any have some made for them. */

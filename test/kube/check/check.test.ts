@@ -74,6 +74,32 @@ describe('objects among each other', () => {
       ],
     },
     {
+      name: 'two nodes with one InternalIP',
+      documents: ['a', 'b'].map((name) => node(name, 'status: {addresses: [{type: InternalIP, address: 10.0.0.9}]}')),
+      says: ['a.yaml:9: Node b: status.addresses[0].address: 10.0.0.9 is the address of Node a (a.yaml:4)'],
+    },
+    {
+      name: 'one node that lists its InternalIP twice, and two nodes behind one ExternalIP',
+      documents: [
+        node(
+          'a',
+          'status: {addresses: [{type: InternalIP, address: 10.0.0.9}, {type: InternalIP, address: 10.0.0.9}, {type: ExternalIP, address: 192.0.2.1}]}',
+        ),
+        node('b', 'status: {addresses: [{type: ExternalIP, address: 192.0.2.1}]}'),
+      ],
+      says: [],
+    },
+    {
+      name: 'a podIP that is not the first of podIPs, and one that is, spelled otherwise',
+      documents: [
+        pod('a', 'status: {podIP: 10.244.0.5, podIPs: [{ip: 10.244.0.6}]}'),
+        pod('b', 'status: {podIP: 10.244.0.07, podIPs: [{ip: 10.244.0.7}]}'),
+      ],
+      says: [
+        'a.yaml:5: Pod default/a: status.podIP: warning: podIP is 10.244.0.5, but podIPs begins with 10.244.0.6; podIPs counts: make both the same',
+      ],
+    },
+    {
       name: 'running pods of a cluster whose pod network nobody states',
       documents: [
         pod('a, uid: 1-2', 'status: {podIP: 192.168.7.7}'),
