@@ -57,7 +57,7 @@ export interface Matrix {
   /** By port; empty where row and column are one and the same pod. */
   cell(row: number, column: number): readonly PortCell[]
   /** The policies that decide about a cell's port; of a mixed cell, those that deny. */
-  reasons(row: number, column: number, port: number): CellReasons
+  reasons(row: number, column: number, port: number, mostPairs?: number): CellReasons
   readonly notes: readonly Note[]
 }
 
@@ -116,7 +116,7 @@ function cellsOf(
       })
       return states.filter((s) => s.total > 0)
     },
-    reasons: (row, column, port) => reasonsOf(rows[row], columns[column], port, judge),
+    reasons: (row, column, port, mostPairs = 100) => reasonsOf(rows[row], columns[column], port, mostPairs, judge),
   }
 }
 
@@ -249,7 +249,13 @@ function countAtoms(ends: readonly MatrixEnd[], judge: Judge): ReadonlyMap<numbe
 }
 
 /** Of the pairs that are denied; where none is, of all. Pairs beyond a number that nobody reads are left out. */
-function reasonsOf(row: Row | undefined, column: Column | undefined, index: number, judge: Judge): CellReasons {
+function reasonsOf(
+  row: Row | undefined,
+  column: Column | undefined,
+  index: number,
+  mostPairs: number,
+  judge: Judge,
+): CellReasons {
   const port = column?.groups[0]?.ports[index]
   if (!row || !port || !column) return { common: [], others: [] }
   const to = atomsOf(
@@ -270,7 +276,6 @@ function reasonsOf(row: Row | undefined, column: Column | undefined, index: numb
   return tally((denied.length > 0 ? denied : pairs).map(([a, b]) => judge.reasons(a, b, port)))
 }
 
-const mostPairs = 100
 const manyPairs = 10_000
 
 function tally(lists: readonly (readonly string[])[]): CellReasons {

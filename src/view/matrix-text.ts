@@ -103,7 +103,7 @@ function portLines(matrix: Matrix, column: number, port: number, { paint, symbol
   const rows: Record<Reach, number[]> = { all: [], some: [], none: [] }
   for (let row = 0; row < matrix.rows.length; row++) rows[matrix.reach(row, column, port)].push(row)
   const [closed] = rows.none
-  const { common = [], others = [] } = closed === undefined ? {} : matrix.reasons(closed, column, port)
+  const { common = [], others = [] } = closed === undefined ? {} : matrix.reasons(closed, column, port, 1)
   const by = [...common, ...others]
   const rest = rows.none.reduce((sum, r) => sum + (matrix.rows[r]?.groups.length ?? 0), 0)
   const who = rows.none.length < matrix.rows.length ? `the other ${rest}` : `all ${rest}`

@@ -1,4 +1,4 @@
-import { buildCluster } from '../../cluster/build.ts'
+import { podNetworkKind } from '../../cni/calico/environment.ts'
 import type { ObjectStore } from '../../kube/store.ts'
 import type { Protocol } from '../../net/port.ts'
 import { type EndProblem, isEndProblem } from '../../trace/end.ts'
@@ -72,7 +72,9 @@ function byMeaning(paths: readonly string[], args: MatrixCommand, io: Io): Found
   const question = questionOf(args)
   const axes = matrixAxes(loaded.store, question)
   if (isEndProblem(axes)) return axes
-  const { cni, enforcesPolicy } = buildCluster(loaded.store, loaded.settings).cluster
+  // Asked of the objects: working a data plane out would take longer than the matrix.
+  const cni = podNetworkKind(loaded.store)
+  const enforcesPolicy = cni !== 'flannel'
   const ignored: Note = {
     ...{ level: 'warning', code: 'policy-not-enforced' },
     message: `${cni} enforces no policy: cells say what the policies mean, packets pass all the same (--method dataplane)`,
