@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { formatLink } from '../../src/artefact/link-text.ts'
 import { isEndProblem } from '../../src/trace/end.ts'
 import type { TraceRequest } from '../../src/trace/request.ts'
 import { trace } from '../../src/trace/run.ts'
@@ -239,5 +240,20 @@ describe('failures of one family', () => {
     },
   ])('$name: $says', (given) => {
     expect(fate(given)).toBe(given.says)
+  })
+})
+
+describe('hairpin mode of one port', () => {
+  const { cluster } = clusterOf({ backend: '{ "Type": "vxlan" }', nodes: 2 })
+  const [wire] = [...cluster.network().machines.values()].flatMap((m) =>
+    m.name === 'node1' ? m.state().links.filter((l) => l.master === 'cni0') : [],
+  )
+
+  test('off by NodeState, as `ip -d link` prints the port, stops the pod behind it alone', () => {
+    if (!wire) throw new Error('node1 has no port')
+    const links = formatLink({ ...wire, port: { hairpin: false, learning: true, flooding: true, isolated: false } }, 9)
+    const states = { node1: { links } }
+    const says = ['pod/a', 'pod/a2', 'pod/b'].map((from) => fate({ name: '', says: '', states, from, to: 'svc/a:80' }))
+    expect(says).toEqual(['dropped bridge-hairpin-off node1', 'delivered', 'delivered'])
   })
 })
