@@ -47,6 +47,9 @@ export class Update {
 export const withdrawn = -1
 export const unchanged = -2
 
+/** A session that no path came from. */
+const nobody = -(2 ** 31)
+
 /** Messages and prefixes that an Update is for each session of the class: prefixes with equal attributes share messages. */
 export class Packing {
   readonly #update: Update
@@ -61,7 +64,7 @@ export class Packing {
     this.#sizes = sizes
     let prefixes = 0
     for (let i = 0; i < update.length; i++) {
-      const meaning = update.meaning(i, none)
+      const meaning = update.meaning(i, nobody)
       if (meaning !== unchanged) prefixes++
       this.#count(this.#octets, meaning, i, 1)
       for (const from of new Set([update.nowFrom.at(i), update.beforeFrom.at(i)])) {
@@ -79,7 +82,7 @@ export class Packing {
     let { messages, prefixes } = this.#common
     const changed = new Map<number, number>()
     for (const i of own) {
-      const [common, here] = [this.#update.meaning(i, none), this.#update.meaning(i, session)]
+      const [common, here] = [this.#update.meaning(i, nobody), this.#update.meaning(i, session)]
       prefixes += Number(here !== unchanged) - Number(common !== unchanged)
       this.#count(changed, common, i, -1)
       this.#count(changed, here, i, 1)

@@ -17,15 +17,15 @@ describe('listings of birdc', () => {
   })
 
   test('show protocols: states and errors in columns', () => {
-    expect(formatProtocols(c.sessions('node-0'), clock)).toBe(
+    expect(formatProtocols([...c.sessions('node-1'), ...c.sessions('node-2')], clock)).toBe(
       [
         'name     proto    table    state  since       info',
         'static1  Static   master   up     08:44:14    ',
         'kernel1  Kernel   master   up     08:44:14    ',
         'device1  Device   master   up     08:44:14    ',
         'direct1  Direct   master   up     08:44:14    ',
-        'Node_10_0_0_11 BGP      master   up     08:44:14    Established   ',
-        'Node_10_0_0_12 BGP      master   start  08:44:14    Active        Socket: Connection refused',
+        'Node_10_0_0_10 BGP      master   up     08:44:14    Established   ',
+        'Node_10_0_0_10 BGP      master   start  08:44:14    Active        Socket: Connection refused',
         '',
       ].join('\n'),
     )

@@ -58,11 +58,14 @@ export function mesh(n: number, { blocks = 1, settings = meshSettings }: Shape =
 export function reflected(n: number, r: number, { blocks = 1 }: Shape = {}): readonly Speaker[] {
   const towards = (from: number, to: number): readonly Neighbor[] =>
     Array.from({ length: to - from }, (_, i) => neighborOf(nodeAddress(from + i), 64512, 'Node'))
-  const reflectors: PeerGroup = { settings: {}, neighbors: towards(0, r) }
+  const reflectors: PeerGroup = { settings: { passive: 'by address' }, neighbors: towards(0, r) }
   const clients = towards(r, n)
   return Array.from({ length: n }, (_, i) => {
     if (i >= r) return speakerAt(i, [reflectors], blocks)
-    const clientGroup = { settings: { rrClient: true, clusterId: nodeAddress(i) }, neighbors: clients }
+    const clientGroup: PeerGroup = {
+      settings: { rrClient: true, clusterId: nodeAddress(i), passive: 'by address' },
+      neighbors: clients,
+    }
     return speakerAt(i, [reflectors, clientGroup], blocks)
   })
 }
