@@ -30,6 +30,8 @@ export type Command =
       readonly size: string | undefined
       readonly after: number | undefined
       readonly df: boolean | undefined
+      /** Modes of kube-proxy, whose answers are compared. */
+      readonly compare: string | undefined
       readonly backend: string | undefined
     })
   | (CommonArguments & {
@@ -156,6 +158,10 @@ function parser(): ReturnType<typeof yargs> {
         })
         .option('df', { type: 'boolean', describe: "set Don't Fragment (default)" })
         .option('no-df', { type: 'boolean', describe: "clear Don't Fragment", conflicts: 'df' })
+        .option('compare', {
+          type: 'string',
+          describe: 'modes of kube-proxy, as iptables,ipvs,nftables: prints where their answers differ',
+        })
         .option('backend', { type: 'string', describe: 'N-th endpoint, its name, or all (default: drawn by the seed)' })
         .example('$0 trace deploy/frontend svc/cart:7070 -f shop.yaml', 'from any frontend pod to a Service')
         .example('$0 trace external node/node-a:30080 -f shop.yaml', 'from outside to a node port'),
@@ -390,6 +396,7 @@ function toCommand(args: Raw): ParsedArguments {
           size: text(args.size),
           after: number(args.after),
           df: args.noDf === true ? false : args.df === true ? true : undefined,
+          compare: text(args.compare),
           backend: text(args.backend),
         },
       }

@@ -45,7 +45,11 @@ export function loadInput(paths: readonly string[], args: CommonArguments, io: I
 /** As `loadInput`, with every node's data plane worked out. */
 export function loadCluster(paths: readonly string[], args: CommonArguments, io: Io): Cluster | undefined {
   const loaded = loadInput(paths, args, io)
-  if (!loaded) return undefined
+  return loaded && builtCluster(loaded, args, io)
+}
+
+/** Every node's data plane of what was loaded; undefined when an agent cannot use it. */
+export function builtCluster(loaded: LoadedInput, args: CommonArguments, io: Io): Cluster | undefined {
   const { cluster, problems } = buildCluster(loaded.store, loaded.settings)
   const shown = args.quiet ? problems.filter((p) => p.severity === 'error') : problems
   const line = (p: AgentProblem): string => formatAgentProblem(p, loaded.store)

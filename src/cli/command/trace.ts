@@ -1,17 +1,19 @@
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { Protocol } from '../../net/port.ts'
+import { compareTraces, type Variant } from '../../trace/compare.ts'
 import { isEndProblem } from '../../trace/end.ts'
 import type { TraceRequest } from '../../trace/request.ts'
 import { trace } from '../../trace/run.ts'
 import { sweep } from '../../trace/sweep.ts'
 import { formatBrief } from '../../view/brief.ts'
+import { formatComparison, formatComparisonJson } from '../../view/comparison.ts'
 import { exitCodeOf, formatJson, formatJsonLines } from '../../view/json.ts'
 import { formatMinimal } from '../../view/minimal.ts'
 import { formatSweep, formatSweepJson } from '../../view/sweep.ts'
 import { formatTrace } from '../../view/text.ts'
 import type { Command } from '../arguments.ts'
 import type { ExitCode, Io } from '../io.ts'
-import { loadCluster } from '../load.ts'
+import { builtCluster, loadCluster, loadInput } from '../load.ts'
 import { textOptions } from '../terminal.ts'
 
 type TraceCommand = Extract<Command, { command: 'trace' }>
@@ -24,11 +26,23 @@ export function runTrace(args: TraceCommand, io: Io): ExitCode {
     io.err(`kubehop: ${wrong}\n`)
     return 2
   }
+  const sizes = sizesOf(args.size)
+  const request = requestOf(args, sizes)
+  if (args.compare !== undefined) return runComparison(request, modesOf(args.compare), args, io)
   const cluster = loadCluster(args.filename, args, io)
   if (!cluster) return 2
-  const sizes = sizesOf(args.size)
-  const [only] = sizes
-  const request: TraceRequest = {
+  if (sizes.length > 1) return runSweep(cluster, request, sizes, args, io)
+  const result = trace(cluster, request)
+  if (isEndProblem(result)) {
+    io.err(`kubehop: ${result.problem}\n`)
+    return 2
+  }
+  io.out(format(result, args, io))
+  return exitCodeOf(result.verdict)
+}
+
+function requestOf(args: TraceCommand, [only]: readonly number[]): TraceRequest {
+  return {
     from: args.from,
     to: args.to,
     namespace: args.namespace,
@@ -42,14 +56,30 @@ export function runTrace(args: TraceCommand, io: Io): ExitCode {
     ...(only === undefined ? {} : { size: only }),
     ...(args.after === undefined ? {} : { after: args.after }),
   }
-  if (sizes.length > 1) return runSweep(cluster, request, sizes, args, io)
-  const result = trace(cluster, request)
-  if (isEndProblem(result)) {
-    io.err(`kubehop: ${result.problem}\n`)
-    return 2
+}
+
+type Mode = 'iptables' | 'ipvs' | 'nftables'
+const isMode = (text: string): text is Mode => text === 'iptables' || text === 'ipvs' || text === 'nftables'
+const modesOf = (text: string): readonly string[] => [...new Set(text.split(',').map((t) => t.trim()))]
+
+/** The same packet with kube-proxy in each of these modes: 0 where all answer alike, 1 where not. */
+function runComparison(request: TraceRequest, names: readonly string[], args: TraceCommand, io: Io): ExitCode {
+  const loaded = loadInput(args.filename, args, io)
+  if (!loaded) return 2
+  const variants: Variant[] = []
+  for (const name of names.filter(isMode)) {
+    const quiet = variants.length > 0 ? { ...args, quiet: true } : args
+    const cluster = builtCluster({ ...loaded, settings: { ...loaded.settings, proxyMode: name } }, quiet, io)
+    const result = cluster && trace(cluster, { ...request, backend: request.backend ?? 'all' })
+    if (result === undefined || isEndProblem(result)) {
+      if (result) io.err(`kubehop: ${result.problem}\n`)
+      return 2
+    }
+    variants.push({ name, trace: result })
   }
-  io.out(format(result, args, io))
-  return exitCodeOf(result.verdict)
+  const differences = compareTraces(variants)
+  io.out(args.output === 'json' ? formatComparisonJson(variants, differences) : formatComparison(variants, differences))
+  return differences.length === 0 ? 0 : 1
 }
 
 function runSweep(
@@ -86,6 +116,9 @@ function format(result: Parameters<typeof formatTrace>[0], args: TraceCommand, i
 }
 
 function wrongArgument(args: TraceCommand): string | undefined {
+  const modes = args.compare === undefined ? undefined : modesOf(args.compare)
+  if (modes && (modes.length < 2 || !modes.every(isMode)))
+    return `--compare ${args.compare}: expected two or three of iptables, ipvs, nftables`
   if (args.output !== undefined && !formats.some((f) => f === args.output))
     return `-o ${args.output}: expected one of ${formats.join(', ')}`
   if (args.protocol !== undefined && !['tcp', 'udp', 'sctp', 'icmp', 'icmpv6'].includes(args.protocol.toLowerCase()))
