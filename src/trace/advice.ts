@@ -1,9 +1,9 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Network } from '../cluster/loop.ts'
 import type { ClusterEvent } from '../cluster/process.ts'
-import type { Node } from '../kube/objects/node.ts'
-import { formatPrefix, type Prefix, parsePrefix, prefixContains } from '../net/prefix.ts'
+import { formatPrefix, prefixContains } from '../net/prefix.ts'
 import { formatPacket } from '../packet/format.ts'
+import { homeOf } from './home.ts'
 import type { Branch, Note } from './trace.ts'
 import { vtepDifferences } from './vtep.ts'
 
@@ -13,7 +13,7 @@ export function advice(cluster: Cluster, network: Network, branches: readonly Br
     .filter((b) => b.verdict.result !== 'delivered')
     .flatMap((branch) => {
       const code = branch.verdict.reason ?? 'vtep'
-      const said = [...sentences(cluster, branch), ...vtepDifferences(branch, network)]
+      const said = [...sentences(cluster, branch), ...vtepDifferences(cluster, branch, network)]
       return said.map((message): Note => ({ level: 'info', code, message }))
     })
   return notes.filter((n, i) => notes.findIndex((m) => m.message === n.message) === i)
@@ -66,17 +66,13 @@ function missingRoute({ objects }: Cluster, { legs }: Branch): readonly string[]
     // A pod has the default way alone; it is its node that has to know.
     if (hop.node !== hop.netns || event.result.route.dst.length > 0) return []
     const { dst } = event.packet
-    const home = objects.list('Node').find((n) => subnetsOf(n).some((s) => prefixContains(s, dst)))
-    const subnet = home && subnetsOf(home).find((s) => prefixContains(s, dst))
-    if (!home || !subnet || home.metadata.name === hop.node) return []
+    const home = homeOf(objects, dst)
+    if (!home || home.node === hop.node) return []
     return [
-      `${dst} is in ${formatPrefix(subnet)}, the pods of ${home.metadata.name}, but ${hop.node} has no route to them and sends it the default way`,
+      `${dst} is in ${formatPrefix(home.subnet)}, the pods of ${home.node}, but ${hop.node} has no route to them and sends it the default way`,
     ]
   })
 }
-
-const subnetsOf = ({ spec }: Node): readonly Prefix[] =>
-  [...(spec?.podCIDRs ?? []), ...(spec?.podCIDR ? [spec.podCIDR] : [])].flatMap((text) => parsePrefix(text) ?? [])
 
 function hairpin(branch: Branch): readonly string[] {
   const port = branch.verdict.place?.device ?? 'the port'
