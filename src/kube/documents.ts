@@ -25,10 +25,14 @@ export function readDocuments(file: SourceText): ReadDocuments {
   if (!isJson || /^\s*\{[{%]/.test(file.text)) return readYamlDocuments(file)
   const json = readJsonDocuments(file)
   if (json.problems.length === 0 || file.path.toLowerCase().endsWith('.json')) return json
-  // `{kind: Pod}` is YAML, though it begins like JSON. Where it is neither, the JSON message is the better one.
+  // `{kind: Pod}` is YAML, though it begins like JSON. Where it is neither, the JSON message is the better one, but for a list
+  // in a file that is called YAML: no JSON of Kubernetes is one.
   const yaml = readYamlDocuments(file)
-  return yaml.problems.length === 0 || !/^\s*[{[]\s*["{[\]}]/.test(file.text) ? yaml : json
+  const looksJson = /^\s*[{[]\s*["{[\]}]/.test(file.text) && !(first === 91 && isNamedYaml(file.path))
+  return yaml.problems.length === 0 || !looksJson ? yaml : json
 }
+
+const isNamedYaml = (path: string): boolean => /\.ya?ml$/i.test(path)
 
 function readJsonDocuments(file: SourceText): ReadDocuments {
   const documents: ReadDocument[] = []

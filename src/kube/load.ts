@@ -1,8 +1,11 @@
 import { checkObjects } from './check/check.ts'
+import { checkNames } from './check/name-check.ts'
 import { refTo } from './check/report.ts'
+import { resourceKey } from './kinds.ts'
 import { type Problem, problem } from './problem.ts'
-import { type Loaded, type ManifestFile, readManifests } from './read.ts'
+import { type Loaded, type ManifestFile, type ReadResult, readManifests } from './read.ts'
 import { type ClusterSettings, clusterSettings } from './settings.ts'
+import type { Source } from './source.ts'
 import { ObjectStore } from './store.ts'
 
 export interface LoadOptions {
@@ -26,16 +29,20 @@ export interface LoadResult {
 /** From files to a store that has been checked. Where a problem is an error, the store is incomplete. */
 export function loadManifests(files: readonly ManifestFile[], options: LoadOptions = {}): LoadResult {
   const { namespace = 'default', settings: flags = {}, applied = [] } = options
-  const { objects, problems: readProblems, ignored } = readManifests(files, { namespace })
+  const read = readManifests(files, { namespace })
   const later = readManifests(applied, { namespace })
-  const { store, problems: storeProblems } = loadStore(applyOver(objects, later.objects))
+  const store = loadStore(applyOver(read.objects, later.objects))
   const { settings, stated, problems: settingProblems } = clusterSettings(store, flags)
   const checkProblems = checkObjects(store, settings, stated)
   return {
     store,
     settings,
-    problems: [...readProblems, ...later.problems, ...storeProblems, ...settingProblems, ...checkProblems],
-    ignored,
+    problems: [
+      ...[...read.problems, ...later.problems],
+      ...[read, later].flatMap((r) => [...duplicates(r.named), ...faultyNames(r)]),
+      ...[...settingProblems, ...checkProblems],
+    ],
+    ignored: read.ignored,
   }
 }
 
@@ -47,24 +54,39 @@ function applyOver(objects: readonly Loaded[], applied: readonly Loaded[]): read
   return [...objects.map((o) => newer.get(key(o)) ?? o), ...applied.filter((a) => !known.has(key(a)))]
 }
 
-/** Objects in a store; of two with one name, the first, and a problem that names both places. */
-export function loadStore(objects: readonly Loaded[]): {
-  readonly store: ObjectStore
-  readonly problems: readonly Problem[]
-} {
+/** Of two with one name, the first. */
+function loadStore(objects: readonly Loaded[]): ObjectStore {
   const store = new ObjectStore()
-  const problems: Problem[] = []
-  for (const { object, source } of objects) {
-    const first = store.sourceOf(object)
-    if (!first) {
-      store.create(object, source)
-      continue
-    }
+  for (const { object, source } of objects) if (!store.sourceOf(object)) store.create(object, source)
+  return store
+}
+
+/** A problem for each object with the name of an earlier one; it names both places. */
+function duplicates(objects: readonly Loaded[]): readonly Problem[] {
+  const known = new Map<string, Source>()
+  return objects.flatMap(({ object, source }) => {
+    const { name, namespace = '' } = object.metadata
     // A document without a name, such as a kubeadm configuration, is nobody's double.
-    if (object.metadata.name === '') continue
+    if (name === '') return []
+    const key = `${resourceKey(object)} ${namespace}/${name}`
+    const first = known.get(key)
+    if (!first) {
+      known.set(key, source)
+      return []
+    }
     const at = { file: source.file, line: source.line }
     const args = { first: { file: first.file, line: first.line } }
-    problems.push(problem('DUPLICATE_OBJECT', { at, object: refTo(object) }, args))
+    return [problem('DUPLICATE_OBJECT', { at, object: refTo(object) }, args)]
+  })
+}
+
+/** The names of objects that failed their schema, and so are in no store. */
+function faultyNames({ objects, named }: ReadResult): readonly Problem[] {
+  const whole = new Set(objects)
+  const problems: Problem[] = []
+  for (const loaded of named) {
+    if (whole.has(loaded)) continue
+    checkNames({ objects: { sourceOf: () => loaded.source }, problems }, loaded.object)
   }
-  return { store, problems }
+  return problems
 }

@@ -3,7 +3,8 @@ export const maxDepth = 200
 /** Values that the aliases of one document may expand to. */
 export const maxExpanded = 1_000_000
 
-export type PlainFault = 'aliases' | 'depth'
+/** `cycle`: an alias stands inside the value that it refers to. */
+export type PlainFault = 'aliases' | 'depth' | 'cycle'
 
 /**
  * Drops nulls as the API server does (`labels: null` is no labels), in place; in maps of texts a null is the empty text.
@@ -11,9 +12,13 @@ export type PlainFault = 'aliases' | 'depth'
  */
 export function dropNulls(root: unknown, limit = Number.POSITIVE_INFINITY): PlainFault | undefined {
   let visited = 0
+  const mayCycle = limit < Number.POSITIVE_INFINITY
+  const around: object[] = []
   const walk = (value: unknown, depth: number, textMap: boolean): PlainFault | undefined => {
     if (typeof value !== 'object' || value === null) return undefined
+    if (mayCycle && depth > 0 && around.lastIndexOf(value, depth - 1) >= 0) return 'cycle'
     if (depth > maxDepth) return 'depth'
+    around[depth] = value
     if (Array.isArray(value)) {
       for (const item of value) {
         if (++visited > limit) return 'aliases'

@@ -26,6 +26,7 @@ export interface ProblemArgs {
   readonly TAB_INDENT: { readonly column: number }
   readonly DUPLICATE_KEY: { readonly key: string }
   readonly TOO_MANY_ALIASES: { readonly limit: number }
+  readonly ALIAS_CYCLE: Record<never, never>
   readonly TOO_DEEP: { readonly limit: number }
   readonly NOT_AN_OBJECT: { readonly found: unknown }
   readonly UNSUPPORTED_VERSION: { readonly found: string; readonly supported: readonly string[] }
@@ -194,6 +195,8 @@ export function sentence(p: Problem): string {
       return `the key ${show(p.args.key)} is given twice; keep one of them`
     case 'TOO_MANY_ALIASES':
       return `the aliases of this document expand to more than ${p.args.limit} values; write it without aliases`
+    case 'ALIAS_CYCLE':
+      return 'an alias refers to the value that it stands in, which would never end; write that value out'
     case 'TOO_DEEP':
       return `nested more than ${p.args.limit} levels deep`
     case 'NOT_AN_OBJECT':

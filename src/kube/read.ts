@@ -27,6 +27,8 @@ export interface Loaded {
 export interface ReadResult {
   /** Objects that passed their schema, defaults filled in, in the order in which they stand. */
   readonly objects: readonly Loaded[]
+  /** Every object of a kind that is read, also those that failed their schema: these as their names alone. */
+  readonly named: readonly Loaded[]
   readonly problems: readonly Problem[]
   /** Kinds that are not read, as `resourceKey` names them, with their number. */
   readonly ignored: ReadonlyMap<string, number>
@@ -42,6 +44,7 @@ export function readManifests(files: readonly ManifestFile[], options: ReadOptio
   const reading: Reading = {
     namespace: options.namespace ?? 'default',
     objects: [],
+    named: [],
     problems: [],
     ignored: new Map(),
     generated: new Map(),
@@ -53,6 +56,7 @@ export function readManifests(files: readonly ManifestFile[], options: ReadOptio
 interface Reading {
   readonly namespace: string
   readonly objects: Loaded[]
+  readonly named: Loaded[]
   readonly problems: Problem[]
   readonly ignored: Map<string, number>
   readonly generated: Map<string, number>
@@ -82,6 +86,8 @@ function readFile(file: ManifestFile, reading: Reading): void {
   }
 }
 
+const limits = { aliases: maxExpanded, depth: maxDepth } as const
+
 const total = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((sum, n) => sum + n, 0)
 
 function readDocument(file: SourceText, document: ReadDocument, reading: Reading): void {
@@ -91,8 +97,11 @@ function readDocument(file: SourceText, document: ReadDocument, reading: Reading
     const fault = dropNulls(value, document.hasAliases ? maxExpanded : undefined)
     if (fault) {
       const at = { file: file.path, line: file.lineAt(document.from) }
-      const code = fault === 'aliases' && document.hasAliases ? 'TOO_MANY_ALIASES' : 'TOO_DEEP'
-      reading.problems.push(problem(code, { at }, { limit: code === 'TOO_DEEP' ? maxDepth : maxExpanded }))
+      reading.problems.push(
+        fault === 'cycle'
+          ? problem('ALIAS_CYCLE', { at }, {})
+          : problem(fault === 'aliases' ? 'TOO_MANY_ALIASES' : 'TOO_DEEP', { at }, { limit: limits[fault] }),
+      )
       return
     }
   }
@@ -252,15 +261,35 @@ function keepUnread(value: Fields, header: Header, source: Source, reading: Read
   if (faults.length > 0) return
   const metadata = { name: '', ...(isFields(value.metadata) ? value.metadata : {}) }
   const placed = isNamespaced(header.apiVersion, header.kind) ? { namespace: reading.namespace, ...metadata } : metadata
-  reading.objects.push({ object: { ...value, ...header, metadata: placed }, source })
+  const loaded = { object: { ...value, ...header, metadata: placed }, source }
+  reading.objects.push(loaded)
+  reading.named.push(loaded)
 }
 
 function readKnown(kind: KnownKind, value: Readonly<Fields>, removed: boolean, source: Source, reading: Reading): void {
   const named = { ...value, metadata: namedMetadata(kind, value, reading) }
   const faults = schemaProblems(kind, named, source, refOf(named))
   reading.problems.push(...faults)
-  if (faults.length > 0) return
-  reading.objects.push({ object: withDefaults(kind, named, removed) as unknown as KubeObject, source })
+  if (faults.length > 0) {
+    const object = nameAlone(kind, named)
+    if (object) reading.named.push({ object, source })
+    return
+  }
+  const loaded = { object: withDefaults(kind, named, removed) as unknown as KubeObject, source }
+  reading.objects.push(loaded)
+  reading.named.push(loaded)
+}
+
+/** An object that failed its schema, reduced to what tells it from others; undefined where that failed, too. */
+function nameAlone(kind: KnownKind, { apiVersion, metadata }: Readonly<Fields>): KubeObject | undefined {
+  if (typeof apiVersion !== 'string' || !isFields(metadata)) return undefined
+  const { name, namespace, labels } = metadata
+  if (typeof name !== 'string' || (namespace !== undefined && typeof namespace !== 'string')) return undefined
+  const texts = Object.entries(isFields(labels) ? labels : {}).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  )
+  const placed = namespace === undefined ? {} : { namespace }
+  return { apiVersion, kind, metadata: { name, ...placed, labels: Object.fromEntries(texts) } }
 }
 
 /** Puts in the namespace; and the name, where `generateName` asks for one: a number instead of chance. */

@@ -132,9 +132,19 @@ describe('broken YAML and JSON', () => {
       text: `a: &a [${'x,'.repeat(9)}]\n${[...'bcdefghij'].map((c, i) => `${c}: &${c} [${`*${String.fromCharCode(97 + i)},`.repeat(9)}]`).join('\n')}\n`,
       says: 'expand to more than',
     },
-    { name: 'an anchor that holds itself', text: 'a: &a\n  b: *a\n', says: /nested more than|YAML/ },
+    { name: 'an anchor that holds itself', text: 'a: &a\n  b: *a\n', says: /refers to the value that it stands in/ },
+    {
+      name: 'a wide anchor that holds itself',
+      text: `a: &a [${'[],'.repeat(999)}*a,*a]\n`,
+      says: /refers to the value/,
+    },
     { name: 'many thousand aliases', text: `a: &a 1\nb: [${'*a,'.repeat(5000)}]\n`, says: 'expand to more than' },
     { name: 'ten thousand brackets', text: '['.repeat(10_000), says: /JSON|YAML|levels/ },
+    {
+      name: 'a list that is cut off, in a file called YAML',
+      text: '[{kind: Pod}, {"a": 1]',
+      says: /^web\.yaml:1: YAML: /,
+    },
     { name: 'ten thousand braces of JSON', text: '{"a":'.repeat(10_000), says: /levels/ },
     {
       name: 'a deep block',

@@ -25,7 +25,7 @@ export function checkObjects(
   const problems: Problem[] = []
   const checking: Checking = { objects, settings, stated, problems }
   for (const kind of Object.keys(knownResources) as KnownKind[]) {
-    for (const object of objects.list(kind)) checkOne(checking, kind, object)
+    for (const object of objects.list(kind)) checkOne(checking, object)
   }
   checkNodes(checking)
   checkPods(checking)
@@ -35,8 +35,8 @@ export function checkObjects(
   return problems
 }
 
-function checkOne(checking: Checking, kind: KnownKind, object: KnownObject): void {
-  checkNames(checking, kind, object)
+function checkOne(checking: Checking, object: KnownObject): void {
+  checkNames(checking, object)
   const errors = fieldErrors(object)
   for (const { path, ...args } of errors) report(checking, object, path, 'API_REFUSES', args)
   if (object.kind === 'NetworkPolicy' && errors.length === 0) warnOfHostBits(checking, object)

@@ -1,7 +1,6 @@
 import { isDns1035Label, isDns1123Label, isDns1123Subdomain, isLabelValue, isQualifiedName } from '../name-rules.ts'
-import type { KnownKind } from '../objects/kinds.ts'
 import type { KubeObject } from '../objects/meta.ts'
-import { type Checking, report } from './report.ts'
+import { type Reporting, report } from './report.ts'
 
 interface NameRule {
   readonly holds: (text: string) => boolean
@@ -22,15 +21,15 @@ const label1035: NameRule = {
 }
 
 /** Most names are subdomains; these are stricter, since they become DNS labels. */
-const ruleFor = (kind: KnownKind): NameRule => {
+const ruleFor = (kind: string): NameRule => {
   if (kind === 'Namespace') return label1123
   return kind === 'Service' ? label1035 : subdomain
 }
 
 /** Names, and the labels of an object. */
-export function checkNames(checking: Checking, kind: KnownKind, object: KubeObject): void {
+export function checkNames(checking: Reporting, object: KubeObject): void {
   const { name, namespace, labels } = object.metadata
-  const rule = ruleFor(kind)
+  const rule = ruleFor(object.kind)
   if (!rule.holds(name))
     report(checking, object, ['metadata', 'name'], 'INVALID_NAME', { found: name, rule: rule.words })
   if (namespace !== undefined && !isDns1123Label(namespace)) {

@@ -12,8 +12,14 @@ export interface Checking {
   readonly problems: Problem[]
 }
 
+/** All that a report needs. */
+export interface Reporting {
+  readonly objects: Pick<ObjectReader, 'sourceOf'>
+  readonly problems: Problem[]
+}
+
 export function report<Code extends ProblemCode>(
-  checking: Pick<Checking, 'objects' | 'problems'>,
+  checking: Reporting,
   object: KubeObject,
   path: FieldPath,
   code: Code,
@@ -28,7 +34,11 @@ export function refTo({ kind, metadata }: KubeObject): ObjectRef {
   return { kind, name, ...(namespace === undefined ? {} : { namespace }) }
 }
 
-export function placeOf(objects: ObjectReader, object: KubeObject, path: FieldPath): Place | undefined {
+export function placeOf(
+  objects: Pick<ObjectReader, 'sourceOf'>,
+  object: KubeObject,
+  path: FieldPath,
+): Place | undefined {
   const source = objects.sourceOf(object)
   return source && { file: source.file, line: path.length === 0 ? source.line : source.lineOf(path) }
 }

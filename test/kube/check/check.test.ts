@@ -22,6 +22,22 @@ describe('objects among each other', () => {
       says: ['a.yaml:6: Service default/web: given twice, first at a.yaml:1; keep one of them'],
     },
     {
+      name: 'two that failed their schema: their names and that they are two are told as well',
+      documents: ['', 'spec: {containers: []}']
+        .map((rest) => `apiVersion: v1\nkind: Pod\nmetadata: {name: Web}\n${rest}`)
+        .concat('apiVersion: v1\nkind: Pod\nmetadata: {name: Web}\n'),
+      says: [
+        'a.yaml:1: Pod default/Web: spec is missing',
+        'a.yaml:11: Pod default/Web: spec is missing',
+        'a.yaml:6: Pod default/Web: given twice, first at a.yaml:1; keep one of them',
+        'a.yaml:11: Pod default/Web: given twice, first at a.yaml:1; keep one of them',
+        ...[3, 13, 8].map(
+          (line) =>
+            `a.yaml:${line}: Pod default/Web: metadata.name: "Web" is no valid name: expected lower-case letters, digits, "-" and "." (RFC 1123 subdomain, at most 253)`,
+        ),
+      ],
+    },
+    {
       name: 'podCIDRs that overlap',
       documents: [
         node('a', 'spec: {podCIDR: 10.244.0.0/23}'),
