@@ -5,6 +5,7 @@ import { readYaml } from '../../src/kube/yaml.ts'
 import { conversion } from './calico-conversion.ts'
 import { rendered, routes } from './calico-node-kinds.ts'
 import { type CalicoGolden, calicoRuleKinds } from './calico-rule-kinds.ts'
+import { walk } from './calico-walk.ts'
 import { goldenRoot } from './golden-root.ts'
 
 const root = goldenRoot('calico')
@@ -20,7 +21,7 @@ const elsewhere = new Set(['bird-config', 'bird-output'])
 
 if ('missing' in root) test.skip(root.missing, () => {})
 else {
-  const kinds = { ...calicoRuleKinds, conversion, rendered, routes }
+  const kinds = { ...calicoRuleKinds, conversion, rendered, routes, walk }
   for (const file of readdirSync(root.path).filter((f) => f.endsWith('.yaml'))) {
     const golden = readCase(join(root.path, file))
     if (elsewhere.has(golden.kind)) continue
