@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Ajv } from 'ajv'
 import { describe, expect, test } from 'vitest'
 import { isEndProblem } from '../../src/trace/end.ts'
 import type { TraceRequest } from '../../src/trace/request.ts'
@@ -19,6 +22,10 @@ const quiet = `apiVersion: kubehop.dev/v1alpha1
 kind: NodeState
 metadata: { name: node1-quiet }
 spec: { node: node1, iptables: "*filter\\n-A OUTPUT -p icmp -j DROP\\nCOMMIT" }`
+
+const schema = (name: string): object =>
+  JSON.parse(readFileSync(join(import.meta.dirname, `../../src/view/${name}.schema.json`), 'utf8')) as object
+const validate = new Ajv({ allErrors: true, strict: false }).addSchema(schema('trace')).compile(schema('sweep'))
 
 const ping = { protocol: 'icmp', to: 'pod/b' } as const
 
@@ -89,5 +96,15 @@ describe('packets of several sizes', () => {
       overheads: [{ form: 'vxlan', bytes: 50, lowerMtu: 1500 }],
       rows: [{ size: 1450 }, { size: 1500, limit: { device: 'eth0' } }],
     })
+  })
+
+  test.each([
+    { name: 'all arrive', of: () => swept({}, {}, [1400, 1450]) },
+    { name: 'refused at the source', of: () => swept({}, ping, [1450, 1500]) },
+    { name: 'an error that is lost', of: () => swept({ podMtu: 1500, more: quiet }, {}, [1300, 1500]) },
+    { name: 'cut', of: () => swept({}, { ...ping, df: false }, [9000]) },
+  ])('the JSON is as the published schema says: $name', ({ of }) => {
+    validate(JSON.parse(formatSweepJson(of())))
+    expect(validate.errors).toBeNull()
   })
 })
