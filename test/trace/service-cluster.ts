@@ -214,3 +214,15 @@ metadata: { name: alias, namespace: shop }
 spec: { type: ExternalName, externalName: web.shop.svc.cluster.local }
 `,
 ].join('')
+
+/** The ConfigMap of kube-proxy for a mode. */
+export const kubeProxyConfig = (mode: 'iptables' | 'nftables'): string => `
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: kube-proxy, namespace: kube-system }
+data:
+  config.conf: |
+    kind: KubeProxyConfiguration
+    mode: ${mode}
+    clusterCIDR: 10.244.0.0/16,fd00:10:244::/56
+`

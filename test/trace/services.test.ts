@@ -3,23 +3,13 @@ import { isEndProblem } from '../../src/trace/end.ts'
 import { trace } from '../../src/trace/run.ts'
 import type { Trace } from '../../src/trace/trace.ts'
 import { loadText } from '../scenario.ts'
-import { serviceCluster } from './service-cluster.ts'
+import { kubeProxyConfig, serviceCluster } from './service-cluster.ts'
 
 const modes = ['iptables', 'nftables'] as const
 type Mode = (typeof modes)[number]
 
-const config = (mode: Mode): string => `
-apiVersion: v1
-kind: ConfigMap
-metadata: { name: kube-proxy, namespace: kube-system }
-data:
-  config.conf: |
-    kind: KubeProxyConfiguration
-    mode: ${mode}
-    clusterCIDR: 10.244.0.0/16,fd00:10:244::/56
-`
 const loaded = (mode: Mode) =>
-  loadText({ path: 'cluster.yaml', text: serviceCluster }, { path: 'kube-proxy.yaml', text: config(mode) })
+  loadText({ path: 'cluster.yaml', text: serviceCluster }, { path: 'kube-proxy.yaml', text: kubeProxyConfig(mode) })
 const clusters = { iptables: loaded('iptables'), nftables: loaded('nftables') }
 
 interface Case {
