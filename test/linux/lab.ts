@@ -1,6 +1,8 @@
 import { parseRuleset, restoreNoflush } from '../../src/artefact/iptables/parse.ts'
 import { type DeviceName, defaultPortSettings, deviceName, type Link, type LinkKind } from '../../src/artefact/link.ts'
 import { emptyNetns, type NetnsState } from '../../src/artefact/netns.ts'
+import { runNft } from '../../src/artefact/nft/read.ts'
+import { emptyNft } from '../../src/artefact/nft/ruleset.ts'
 import { parseRoutes } from '../../src/artefact/route-text.ts'
 import { ip } from '../../src/net/ip.ts'
 import { mac, zeroMac } from '../../src/net/mac.ts'
@@ -46,6 +48,13 @@ export class Lab {
     }
     if (program === 'iptables-restore') {
       this.iptables(ns, files(words.at(-1) ?? ''))
+      return
+    }
+    if (program === 'nft') {
+      const space = this.space(ns)
+      const { ruleset, problems } = runNft(space.nftables ?? emptyNft, files(words.at(-1) ?? ''))
+      if (problems.length > 0) throw new Error(JSON.stringify(problems))
+      space.nftables = ruleset
       return
     }
     throw new Error(`no such command in the lab: ${line}`)

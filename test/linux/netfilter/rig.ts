@@ -2,6 +2,8 @@ import { parseRuleset } from '../../../src/artefact/iptables/parse.ts'
 import { type AddressType, emptyRuleset, type Ruleset } from '../../../src/artefact/iptables/rule.ts'
 import { deviceName } from '../../../src/artefact/link.ts'
 import type { ConntrackEntry } from '../../../src/artefact/netns.ts'
+import { parseNft } from '../../../src/artefact/nft/read.ts'
+import type { NftRuleset } from '../../../src/artefact/nft/ruleset.ts'
 import type { Chance } from '../../../src/linux/chance.ts'
 import type { LinuxEvent } from '../../../src/linux/event.ts'
 import type { NetfilterContext } from '../../../src/linux/netfilter/context.ts'
@@ -15,6 +17,8 @@ import { type IpPacket, type IpPayload, tcpFlag } from '../../../src/packet/pack
 export interface RigOptions {
   readonly v4?: string
   readonly v6?: string
+  /** `nft list ruleset`, or a script. */
+  readonly nft?: string
   readonly conntrack?: readonly ConntrackEntry[]
   readonly sysctls?: Readonly<Record<string, string>>
   readonly local?: readonly string[]
@@ -51,6 +55,12 @@ export function ruleset(text: string, family: Family): Ruleset {
   return parsed.ruleset
 }
 
+export function nftRuleset(text: string): NftRuleset {
+  const parsed = parseNft(text)
+  if (parsed.problems.length > 0) throw new Error(JSON.stringify(parsed.problems))
+  return parsed.ruleset
+}
+
 export function rig(options: RigOptions = {}): Rig {
   const events: LinuxEvent[] = []
   const lots = [...(options.lots ?? [])]
@@ -72,6 +82,7 @@ export function rig(options: RigOptions = {}): Rig {
       },
       options.conntrack ?? [],
       { now: () => time.now },
+      options.nft === undefined ? undefined : nftRuleset(options.nft),
     ),
     events,
     get clock() {
