@@ -30,7 +30,7 @@ import { type ResolvedRequest, resolveRequest, type TraceRequest } from './reque
 import { firstSegment } from './segment.ts'
 import { tellStory } from './story.ts'
 import type { Branch, Choice, Cost, Note, Question, Reached, Session, Trace, Verdict } from './trace.ts'
-import { verdictOf } from './verdict.ts'
+import { legsWithReasons, verdictOf } from './verdict.ts'
 
 /** Branches beyond this number are not explored; the trace says so. */
 const mostBranches = 4096
@@ -132,13 +132,15 @@ function runBranch(network: Network, resolved: ResolvedRequest, request: TraceRe
   const visits = segment ? world.send(netns, segment) : opening
   const ending: Ending = endingOf(visits) ?? { kind: 'silent', visit: emptyVisit(resolved) }
   const path = pathTo(ending.visit, visits)
-  const legs = tellStory(path, network.machines)
+  const { machines } = network
+  const outcome = { ending, visits, legs: tellStory(path, machines), machines, overrun: world.overrun }
+  const verdict = verdictOf(outcome)
   const events = path.flatMap(eventsOf)
   return {
     probability: probabilityOf(chance.lots),
     choices: chance.lots.map(choiceOf),
-    verdict: verdictOf({ ending, visits, legs, machines: network.machines, overrun: world.overrun }),
-    legs,
+    verdict,
+    legs: legsWithReasons(outcome, verdict),
     reached: reachedOf(events, network),
     peerSeen: ending.kind === 'answered' ? { ip: ending.packet.src, port: portsOf(ending.packet)?.src } : undefined,
     sessions: sessionsOf(opening === visits ? events : opening.flatMap(eventsOf)),

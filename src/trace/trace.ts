@@ -190,9 +190,10 @@ export type Place =
   | { readonly kind: 'route' }
   | { readonly kind: 'wire'; readonly segment: string }
 
-/** One event at a hop. `outer`: it concerns the packet that carries ours. */
+/** One event at a hop. `outer`: it concerns the packet that carries ours. `reason`: what a drop means in a cluster. */
 export interface Step {
   readonly event: ClusterEvent
+  readonly reason?: ReasonCode
   readonly outer?: true
   /** ARP or NDP that ran meanwhile, folded. */
   readonly resolved?: readonly ClusterEvent[]

@@ -9,7 +9,7 @@ import { formatSocketAddress } from '../net/port.ts'
 import { type IcmpError, type IpPacket, packetFamily, tcpFlag } from '../packet/packet.ts'
 import { ruleBehindMark } from './marked-drop.ts'
 import { type Ending, isSideDrop } from './path.ts'
-import type { Leg, ReasonCode, Result, Verdict, VerdictPlace } from './trace.ts'
+import type { Hop, Leg, ReasonCode, Result, Step, Verdict, VerdictPlace } from './trace.ts'
 
 /** All that a verdict is drawn from. */
 export interface Outcome {
@@ -61,12 +61,28 @@ export function verdictOf(outcome: Outcome): Verdict {
   }
 }
 
+/** Each drop with what it means in a cluster; the one that the verdict is about, with the verdict's reason. */
+export function legsWithReasons(outcome: Outcome, { reason }: Verdict): readonly Leg[] {
+  const main = mainDrop(outcome)?.event
+  const said = (event: DropEvent): ReasonCode =>
+    event === main && reason !== undefined ? reason : reasonOf(event, behindMark(event, outcome.visits))
+  const step = (s: Step): Step => (s.event.kind === 'drop' ? { ...s, reason: said(s.event) } : s)
+  const isDrop = (s: Step): boolean => s.event.kind === 'drop'
+  const hop = (h: Hop): Hop => (h.steps.some(isDrop) ? { ...h, steps: h.steps.map(step) } : h)
+  return outcome.legs.map((leg) => ({ ...leg, hops: leg.hops.map(hop) }))
+}
+
+function behindMark(event: DropEvent, visits: readonly Visit[]): Rule | undefined {
+  const visit = visits.find((v) => v.events.includes(event))
+  return visit && ruleBehindMark(event, visit.events)
+}
+
 function answered(packet: IpPacket, outcome: Outcome, drop: PlacedDrop | undefined): Verdict {
   const { payload } = packet
   if (payload.kind === 'tcp' && payload.flags & tcpFlag.rst) {
     return failed(
       'refused',
-      'not-listening',
+      drop?.event.reason === 'rule-reject' ? reasonOf(drop.event, drop.cause) : 'not-listening',
       drop?.event.detail ?? `nothing listens: ${socketOf(packet)} answers with RST`,
       outcome,
       drop,

@@ -1,7 +1,7 @@
 import type { ClusterEvent } from '../cluster/process.ts'
 import { formatPacket } from '../packet/format.ts'
 import { type IpPacket, tcpFlag } from '../packet/packet.ts'
-import type { Branch, Hop, Trace } from '../trace/trace.ts'
+import type { Branch, Hop, Step, Trace } from '../trace/trace.ts'
 import { destination, natText, passageText, source } from './step.ts'
 import { placeName } from './text.ts'
 
@@ -19,7 +19,7 @@ function hopLines(hop: Hop): readonly string[] {
     hop.place.kind === 'machine'
       ? `${placeName(hop.place)}${hop.node === undefined || hop.place.machine === 'node' ? '' : `@${hop.node}`}`
       : `${hop.node ?? hop.netns} ${placeName(hop.place)}`
-  const news = hop.steps.flatMap((s) => (s.outer ? [] : (newsOf(s.event) ?? balancerNews(hop, s.event) ?? [])))
+  const news = hop.steps.flatMap((s) => (s.outer ? [] : (newsOf(s) ?? balancerNews(hop, s.event) ?? [])))
   return news.map((text) => `${String(hop.n ?? '').padStart(2)} ${where.padEnd(32)} ${text}`)
 }
 
@@ -30,7 +30,7 @@ function balancerNews({ place }: Hop, event: ClusterEvent): string | undefined {
   return via && `sends it on to ${via}`
 }
 
-function newsOf(event: ClusterEvent): string | undefined {
+function newsOf({ event, reason }: Step): string | undefined {
   switch (event.kind) {
     case 'socket-send':
       return `${source(event.packet)} -> ${destination(event.packet)}`
@@ -49,7 +49,7 @@ function newsOf(event: ClusterEvent): string | undefined {
         ? `sends ${formatPacket(event.packet).split(' quoting ')[0]}  (${event.why})`
         : undefined
     case 'drop':
-      return `${event.reason}: ${event.detail}`
+      return `${reason ?? event.reason}: ${event.detail}`
     default:
       return undefined
   }

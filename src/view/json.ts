@@ -210,13 +210,14 @@ export function packetJson(packet: IpPacket): Json {
 }
 
 function stepJson(step: Step): { readonly [key: string]: Json } {
-  const { event } = step
-  const text = stepText(event, true)
+  const { event, reason } = step
+  const text = stepText(event, true, reason)
   return {
     kind: event.kind,
     ...(step.outer ? { outer: true } : {}),
     text: text?.text ?? '',
     ...detailJson(event),
+    ...(reason === undefined ? {} : { reason }),
     ...(step.resolved
       ? { resolved: step.resolved.map((e) => ({ kind: e.kind, text: stepText(e, true)?.text ?? '' })) }
       : {}),

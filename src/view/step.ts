@@ -6,6 +6,7 @@ import { formatSocketAddress } from '../net/port.ts'
 import { formatPacket } from '../packet/format.ts'
 import { packetLength } from '../packet/length.ts'
 import type { IpPacket } from '../packet/packet.ts'
+import type { ReasonCode } from '../trace/trace.ts'
 import { formatOrigin } from './origin.ts'
 import { natName, ruleEvidence, ruleOrigin } from './rule-text.ts'
 
@@ -21,7 +22,8 @@ export interface StepText {
   readonly level: 0 | 1 | 2
 }
 
-export function stepText(event: ClusterEvent, decides: boolean): StepText | undefined {
+/** `reason`: what a drop means in a cluster. */
+export function stepText(event: ClusterEvent, decides: boolean, reason?: ReasonCode): StepText | undefined {
   switch (event.kind) {
     case 'receive':
       return {
@@ -173,7 +175,7 @@ export function stepText(event: ClusterEvent, decides: boolean): StepText | unde
     case 'passage':
       return { label: event.process, text: passageText(event), level: 0, tone: 'change' }
     case 'drop':
-      return { label: 'drop', text: `${event.reason}: ${event.detail}`, level: 0, tone: 'bad' }
+      return { label: 'drop', text: `${reason ?? event.reason}: ${event.detail}`, level: 0, tone: 'bad' }
   }
 }
 

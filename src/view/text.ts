@@ -192,7 +192,7 @@ function shownSteps(hop: Hop, detail: 0 | 1 | 2): readonly ShownStep[] {
   return hop.steps.flatMap((step): ShownStep[] => {
     // What the outer packet meets is told only where it decides something.
     const decides = deciding.has(step.event)
-    const text = stepText(step.event, decides)
+    const text = stepText(step.event, decides, step.reason)
     const resolved = step.resolved ? resolution(step.resolved) : undefined
     const shown = text && visible(text, step, hop, decides) <= detail ? [{ ...text, outer: step.outer === true }] : []
     return [...(resolved && resolved.level <= detail ? [{ ...resolved, outer: false }] : []), ...shown]
