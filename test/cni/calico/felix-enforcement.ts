@@ -164,7 +164,7 @@ function packetOf(src: Ip, dst: Ip, protocol: Connection['protocol'], dstPort: n
     case 'icmpv6':
       return {
         ...header,
-        payload: { kind: 'icmp', message: { kind: "echo-request", id: srcPort, seq: 1, data: 8 } },
+        payload: { kind: 'icmp', message: { kind: 'echo-request', id: srcPort, seq: 1, data: 8 } },
       }
   }
 }
