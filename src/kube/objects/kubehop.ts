@@ -24,7 +24,7 @@ export interface UnderlaySegment {
   /** Nodes by name; a node without an entry joins the segment whose prefix holds its address. */
   readonly nodes?: readonly string[]
   readonly mtu?: number
-  /** What the segment's switches drop: `udp/8472`, `proto/4`. */
+  /** What the segment's switches drop: `udp/8472`, `proto/4`, `icmp`. */
   readonly blocks?: readonly string[]
 }
 
