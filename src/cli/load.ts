@@ -97,10 +97,10 @@ function tell<T>(
 }
 
 function tellIgnored(ignored: ReadonlyMap<string, number>, args: CommonArguments, io: Io): void {
-  if (ignored.size === 0 || args.verbose === 0) return
+  if (ignored.size === 0 || args.quiet) return
   const total = [...ignored.values()].reduce((sum, n) => sum + n, 0)
   io.err(
-    `kubehop: ${total} objects of kinds that are not read: ${[...ignored].map(([kind, n]) => `${n} ${kind}`).join(', ')}\n`,
+    `kubehop: ${total} ${total === 1 ? 'object' : 'objects'} of kinds that are not read: ${[...ignored].map(([kind, n]) => `${n} ${kind}`).join(', ')}\n`,
   )
 }
 

@@ -38,7 +38,7 @@ export function renderFlannel(
     },
     get problems() {
       const found = [...rendered.values()].flatMap((n) => [...n.overlay().problems, ...n.podNetwork().problems])
-      return once([...plan.problems, ...strandedPods(objects, plan), ...found])
+      return counted(once([...plan.problems, ...strandedPods(objects, plan), ...found]))
     },
   }
 }
@@ -53,6 +53,22 @@ function once(problems: readonly NetworkProblem[]): readonly NetworkProblem[] {
     said.set(key, before === undefined || before.node === node ? problem : rest)
   }
   return [...said.values()]
+}
+
+/** Of those that one cause has, the first, and how many more pairs of a node and an object there are. */
+function counted(problems: readonly NetworkProblem[]): readonly NetworkProblem[] {
+  const pairs = new Map<string, Set<string>>()
+  for (const { alike, node, object } of problems) {
+    if (alike === undefined) continue
+    pairs.set(alike, (pairs.get(alike) ?? new Set()).add(`${node} ${object?.name}`))
+  }
+  return problems.flatMap((problem) => {
+    const { alike, node: _, ...rest } = problem
+    if (alike === undefined) return [problem]
+    const more = (pairs.get(alike)?.size ?? 0) - 1
+    if (!pairs.delete(alike)) return []
+    return [more <= 0 ? problem : { ...rest, message: `${problem.message} (and ${more} more ${alike})` }]
+  })
 }
 
 const lazyNetwork = ({ network }: RenderedNode): NodeNetwork => ({

@@ -11,4 +11,6 @@ export interface NetworkProblem {
   readonly field?: string
   /** The node whose network is the poorer for it; absent when every node's is. */
   readonly node?: string
+  /** One cause that shows for many a pair of `node` and `object` is told once: these are counted, in the plural. */
+  readonly alike?: string
 }

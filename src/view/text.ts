@@ -3,7 +3,7 @@ import { formatPacket } from '../packet/format.ts'
 import { packetLength } from '../packet/length.ts'
 import { decidingRules } from '../trace/decide.ts'
 import { formatFraction, plus, zero } from '../trace/fraction.ts'
-import type { Branch, EndView, Hop, Leg, Place, Step, Trace, Verdict } from '../trace/trace.ts'
+import type { Branch, EndView, Hop, Leg, Place, Step, Trace, Verdict, VerdictPlace } from '../trace/trace.ts'
 import { formatOrigin } from './origin.ts'
 import { type Paint, paintFor, type Symbols, unicode } from './paint.ts'
 import { type StepText, stepText } from './step.ts'
@@ -90,7 +90,7 @@ function causeLines(verdict: Verdict, { paint }: Style): readonly string[] {
   if (verdict.result === 'delivered') return []
   const { place } = verdict
   const at = place
-    ? ` at ${[place.hop === undefined ? '' : `hop ${place.hop}`, place.node ?? place.netns].filter((t) => t !== '').join(', ')}`
+    ? ` at ${[place.hop === undefined ? '' : `hop ${place.hop}`, machineOf(place)].filter((t) => t !== '').join(', ')}`
     : ''
   const chain =
     place?.chain === undefined
@@ -239,10 +239,16 @@ function trivialSummary(hop: Hop): string {
   return `${rules} rules examined, ${stage.hook === 'postrouting' ? 'no masquerade' : 'none decided'}`
 }
 
+/** The node, or what else it is: `router isp`, but `router` for one that is called so. */
+function machineOf({ node, netns }: VerdictPlace): string {
+  const [kind = '', name] = netns.split(' ')
+  return node ?? (kind === name ? kind : netns)
+}
+
 export function placeName(place: Place): string {
   switch (place.kind) {
     case 'machine':
-      return place.machine === 'node' ? place.name : `${place.machine} ${place.name}`
+      return place.machine === 'node' || place.machine === place.name ? place.name : `${place.machine} ${place.name}`
     case 'device': {
       const plain = place.deviceKind === 'physical' || place.deviceKind === 'veth'
       const name = plain ? place.device : `${place.device} (${place.deviceKind})`
@@ -278,7 +284,7 @@ function resultLine({ verdict, branches }: Trace): string {
   )
   const reason = verdict.reason === undefined ? '' : ` ${verdict.reason}`
   const place = verdict.place
-    ? ` ${verdict.place.node ?? verdict.place.netns}${verdict.place.hop === undefined ? '' : ` hop=${verdict.place.hop}`}`
+    ? ` ${machineOf(verdict.place)}${verdict.place.hop === undefined ? '' : ` hop=${verdict.place.hop}`}`
     : ''
   return `result ${verdict.mixed ? 'mixed' : verdict.result}${reason}${place}  forward=${direction('forward')} reply=${direction('reply')}  rules=${cost.rules} lookups=${cost.lookups}`
 }

@@ -63,3 +63,15 @@ describe('a trace says one reason everywhere', () => {
     expect(result).toMatchObject({ verdict: { result: 'refused', reason: 'rule-reject', place: { node: 'node2' } } })
   })
 })
+
+test('a router that is called router is named once', () => {
+  const lost = { remove: { routes: '10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink' } }
+  const state = { apiVersion: 'kubehop.dev/v1alpha1', kind: 'NodeState', metadata: { name: 'node1' }, spec: lost }
+  const { cluster } = clusterOf({ backend: '{ "Type": "vxlan" }', nodes: 2, more: JSON.stringify(state) })
+  const result = trace(cluster, { from: 'pod/a', to: 'pod/b:80', namespace: 'default', seed: 1 })
+  if (isEndProblem(result)) throw new Error(result.problem)
+  const text = formatTrace(result)
+  expect(text).toMatch(/no-route at hop \d+, router,/)
+  expect(text).toMatch(/^result unreachable no-route router hop=/m)
+  expect(text + formatBrief(result)).not.toContain('router router')
+})

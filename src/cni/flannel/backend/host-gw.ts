@@ -39,5 +39,6 @@ function notOnLink(context: BackendContext, peer: Peer, theirs: LeasePart): Netw
       'network is unreachable, no route to its pods; nodes in several subnets need vxlan with DirectRouting',
     object: { kind: 'Node', name: other },
     node: self,
+    alike: 'pairs of nodes',
   }
 }
