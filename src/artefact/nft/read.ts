@@ -8,7 +8,7 @@ import { dataOf, readFlagWords, readSet } from './read-set.ts'
 import { readRule } from './read-statement.ts'
 import { readElements } from './read-value.ts'
 import { NftReader, Unreadable } from './reader.ts'
-import { emptyNft, type NftFamily, type NftRuleset, type NftTableRef } from './ruleset.ts'
+import { emptyNft, type NftFamily, type NftRule, type NftRuleset, type NftTableRef } from './ruleset.ts'
 
 export interface NftParsed {
   readonly ruleset: NftRuleset
@@ -154,9 +154,22 @@ class Script {
 
   #rule(at: NftTableRef, chain: string, index?: number): void {
     const { line } = this.#r.peek
-    const read = readRule(this.#r)
+    const read = this.#readRule()
     const rule = this.#origin ? { ...read, origin: this.#origin } : read
     this.#apply({ op: 'add-rule', at, chain, rule, ...(index !== undefined && { index }) }, line)
+  }
+
+  /** A rule that cannot be read stands there all the same: a packet that reaches it is undecided. */
+  #readRule(): NftRule {
+    const { start } = this.#r.peek
+    try {
+      return readRule(this.#r)
+    } catch (error) {
+      if (!(error instanceof Unreadable) || !error.problem) throw error
+      this.#problems.push(error.problem)
+      const { start: at } = this.#r.peek
+      return { statements: [{ kind: 'other', text: this.#r.text.slice(start, at) + this.#r.skipStatement() }] }
+    }
   }
 
   #set(at: NftTableRef, kind: 'set' | 'map', name: string, line: number): void {

@@ -94,6 +94,11 @@ describe('a script', () => {
     expect(formatNft(after)).toContain('\t\tdrop\n')
   })
 
+  test('a rule that cannot be read stands there all the same', () => {
+    const { ruleset } = parseNft(`${base}add rule ip t c ip saddr 10.0.0.300 drop\nadd rule ip t c accept`)
+    expect(formatNft(ruleset)).toContain('\t\tip saddr 10.0.0.300 drop\n\t\taccept\n')
+  })
+
   test.each([
     ['add rule ip t nowhere drop', 'line 3: found "add rule"; expected a chain: nowhere does not exist'],
     ['add rule ip t c ip saddr 10.0.0.300 drop', 'line 3: found "10.0.0.300"; expected a value of type ipv4_addr'],
