@@ -49,7 +49,7 @@ function nodeObject({ name, tunnelAddress, address }: GivenNode, modes: Fields):
   return { apiVersion: 'v1', kind: 'Node', metadata: { name, annotations } }
 }
 
-const calicoNode = (version: string): KubeObject =>
+export const calicoNode = (version: string): KubeObject =>
   ({
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'vitest'
 import { readYaml } from '../../src/kube/yaml.ts'
+import { birdConfig } from './calico-bird-config.ts'
 import { conversion } from './calico-conversion.ts'
 import { rendered, routes } from './calico-node-kinds.ts'
 import { type CalicoGolden, calicoRuleKinds } from './calico-rule-kinds.ts'
@@ -17,11 +18,11 @@ function readCase(path: string): CalicoGolden {
 }
 
 /** Speakers have a test of their own. */
-const elsewhere = new Set(['bird-config', 'bird-output'])
+const elsewhere = new Set(['bird-output'])
 
 if ('missing' in root) test.skip(root.missing, () => {})
 else {
-  const kinds = { ...calicoRuleKinds, conversion, rendered, routes, walk }
+  const kinds = { ...calicoRuleKinds, 'bird-config': birdConfig, conversion, rendered, routes, walk }
   for (const file of readdirSync(root.path).filter((f) => f.endsWith('.yaml'))) {
     const golden = readCase(join(root.path, file))
     if (elsewhere.has(golden.kind)) continue

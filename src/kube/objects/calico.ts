@@ -88,9 +88,9 @@ export interface BgpConfiguration extends KubeObject {
   readonly spec: {
     readonly nodeToNodeMeshEnabled?: boolean
     readonly asNumber?: number | string
-    readonly serviceClusterIPs?: readonly { readonly cidr: string }[]
-    readonly serviceExternalIPs?: readonly { readonly cidr: string }[]
-    readonly serviceLoadBalancerIPs?: readonly { readonly cidr: string }[]
+    readonly serviceClusterIPs?: readonly { readonly cidr?: string }[]
+    readonly serviceExternalIPs?: readonly { readonly cidr?: string }[]
+    readonly serviceLoadBalancerIPs?: readonly { readonly cidr?: string }[]
     readonly serviceLoadBalancerAggregation?: 'Enabled' | 'Disabled'
     readonly listenPort?: number
     readonly bindMode?: 'None' | 'NodeIP'

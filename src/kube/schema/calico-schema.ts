@@ -16,7 +16,7 @@ import { objectWith } from './meta-schema.ts'
 
 const numberOrText: JsonSchema = { type: ['integer', 'string'] }
 const number: JsonSchema = { type: 'number' }
-const cidrs = listOf(fields({ cidr: text }, 'cidr'))
+const cidrs = listOf(fields({ cidr: text }))
 const encapMode = oneOf('Never', 'Always', 'CrossSubnet')
 
 const ipPool = fields(

@@ -123,8 +123,11 @@ function communities(config: ReturnType<typeof bgpConfiguration>, family: Family
     const prefix = parsePrefix(cidr)
     if (!prefix || prefixFamily(prefix) !== family) return []
     const added = list.flatMap((text): Statement[] => {
-      const parts = (named.get(text) ?? text).split(':').map(Number)
-      const [a = 0, b = 0, c] = parts
+      const parts = String(named.get(text) ?? text)
+        .split(':')
+        .map(Number)
+      const [a = 0, b, c] = parts
+      if (b === undefined || parts.some((n) => !Number.isInteger(n))) return []
       return [{ kind: 'add community', community: c === undefined ? [a, b] : [a, b, c] }]
     })
     return [when(within(prefix), ...added)]
@@ -180,7 +183,7 @@ function rejectedRanges(plan: CalicoPlan, family: Family): readonly Prefix[] {
     ...(config.serviceExternalIPs ?? []),
     ...(config.serviceLoadBalancerIPs ?? []),
   ]
-    .flatMap(({ cidr }) => parsePrefix(cidr) ?? [])
+    .flatMap(({ cidr = '' }) => parsePrefix(cidr) ?? [])
     .filter((p) => prefixFamily(p) === family)
 }
 

@@ -21,8 +21,8 @@ const excluded = 'node.kubernetes.io/exclude-from-external-load-balancers'
 export function serviceRanges(plan: CalicoPlan, self: CalicoNode, family: Family): readonly Prefix[] {
   if (self.node.metadata.labels?.[excluded] === 'true') return []
   const config = bgpConfiguration(plan.objects)
-  const parse = (list: readonly { readonly cidr: string }[] | undefined): readonly Prefix[] =>
-    (list ?? []).flatMap(({ cidr }) => parsePrefix(cidr) ?? []).filter((p) => prefixFamily(p) === family)
+  const parse = (list: readonly { readonly cidr?: string }[] | undefined): readonly Prefix[] =>
+    (list ?? []).flatMap(({ cidr = '' }) => parsePrefix(cidr) ?? []).filter((p) => prefixFamily(p) === family)
   const ranges: Ranges = {
     cluster: parse(config.serviceClusterIPs),
     external: parse(config.serviceExternalIPs),

@@ -26,6 +26,8 @@ interface Peering {
   readonly filters: readonly BgpFilter[]
   readonly peers: readonly BgpPeer[]
   readonly globalAs: number
+  /** Where a node listens, where that is not TCP 179. */
+  readonly portOf: (node: CalicoNode) => number | undefined
 }
 
 function peeringOf(plan: CalicoPlan, family: Family): Peering {
@@ -33,10 +35,13 @@ function peeringOf(plan: CalicoPlan, family: Family): Peering {
   const globalAs = asNumber(config.asNumber) ?? defaultAs
   const nodes = [...plan.nodes.values()].filter((n) => n.addresses[family])
   const meshed = config.nodeToNodeMeshEnabled === false ? [] : nodes.filter((n) => clusterId(n.node) === undefined)
-  const port = config.listenPort
+  const configurations = calicoObjects(plan.objects, 'BGPConfiguration')
+  const portOf = ({ name }: CalicoNode): number | undefined =>
+    configurations.find((c) => c.metadata.name === `node.${name}`)?.spec.listenPort ?? config.listenPort
   return {
+    portOf,
     nodes,
-    mesh: meshed.flatMap((n) => neighborOf('Mesh', n, family, globalAs, port)),
+    mesh: meshed.flatMap((n) => neighborOf('Mesh', n, family, globalAs, portOf(n))),
     filters: calicoObjects(plan.objects, 'BGPFilter'),
     peers: calicoObjects(plan.objects, 'BGPPeer').filter((p) => p.spec.localWorkloadSelector === undefined),
     globalAs,
@@ -67,20 +72,28 @@ function neighborOf(
   family: Family,
   globalAs: number,
   port: number | undefined,
+  portInName = false,
 ): readonly Neighbor[] {
   const address = node.addresses[family]?.ip
   if (address === undefined) return []
   const as = asOf(node, globalAs)
-  return [{ name: sessionName(prefix, address, undefined), address, as, ...(port === undefined ? {} : { port }) }]
+  const name = sessionName(prefix, address, portInName ? port : undefined)
+  return [{ name, address, as, ...(port === undefined ? {} : { port }) }]
 }
 
 function speakerOf(plan: CalicoPlan, self: CalicoNode, family: Family, peering: Peering): Speaker {
   const own = self.addresses[family]?.ip ?? ip('0.0.0.0')
   const config = bgpConfiguration(plan.objects)
+  const listenPort = peering.portOf(self)
   const inMesh = peering.mesh.some((n) => n.address === own)
   const graceful = seconds(config.nodeMeshMaxRestartTime)
   const mesh: PeerGroup = {
-    settings: { ...baseSettings(plan, self, family, []), passive: 'by address', gracefulRestart: graceful },
+    settings: {
+      ...baseSettings(plan, self, family, []),
+      sourceAddress: own,
+      passive: 'by address',
+      gracefulRestart: graceful,
+    },
     neighbors: peering.mesh,
   }
   return {
@@ -88,7 +101,7 @@ function speakerOf(plan: CalicoPlan, self: CalicoNode, family: Family, peering: 
     routerId: self.addresses.ipv4?.ip ?? ip('0.0.0.1'),
     as: asOf(self, peering.globalAs),
     addresses: [own],
-    ...(config.listenPort === undefined ? {} : { listen: { port: config.listenPort } }),
+    ...(listenPort === undefined ? {} : { listen: { port: listenPort } }),
     peers: [...(inMesh ? [mesh] : []), ...explicitPeers(plan, self, family, peering)],
     routes: localRoutes(plan, self, family),
     kernel: { exportFilter: kernelFilter(plan, self, family), mergePaths: true },
@@ -113,15 +126,16 @@ const baseSettings = (
 /** BGPPeers of this node; global ones win over those of a node at the same address. */
 function explicitPeers(plan: CalicoPlan, self: CalicoNode, family: Family, peering: Peering): readonly PeerGroup[] {
   const own = self.addresses[family]?.ip
-  const seen = new Set<Ip>()
+  const seen = new Set<string>()
+  const place = ({ address, port }: Neighbor): string => `${address} ${port ?? ''}`
   const isGlobal = ({ spec }: BgpPeer): boolean => !spec.node && !spec.nodeSelector
   const ordered = [...peering.peers.filter(isGlobal), ...peering.peers.filter((p) => !isGlobal(p))]
   return ordered.flatMap((peer) => {
     const prefix = isGlobal(peer) ? 'Global' : 'Node'
     const found = neighborsOf(peer, self, family, peering, prefix).filter(
-      ({ neighbor: n }) => n.address !== own && !seen.has(n.address),
+      ({ neighbor: n }) => n.address !== own && !seen.has(place(n)),
     )
-    for (const { neighbor } of found) seen.add(neighbor.address)
+    for (const { neighbor } of found) seen.add(place(neighbor))
     return found.map(({ neighbor, node }) => ({
       settings: peerSettings(plan, self, family, peering, peer, node),
       neighbors: [neighbor],
@@ -150,8 +164,9 @@ function neighborsOf(
     if (!address || familyOf(address.ip) !== family) return []
     const node = peering.nodes.find((n) => n.addresses[family]?.ip === address.ip)
     const as = asNumber(peer.spec.asNumber) ?? (node ? asOf(node, peering.globalAs) : peering.globalAs)
-    const name = sessionName(prefix, address.ip, address.port)
-    const neighbor = { name, address: address.ip, as, ...(address.port === undefined ? {} : { port: address.port }) }
+    const port = address.port ?? (node ? peering.portOf(node) : undefined)
+    const name = sessionName(prefix, address.ip, port)
+    const neighbor = { name, address: address.ip, as, ...(port === undefined ? {} : { port }) }
     return [{ neighbor, node }]
   }
   const selected = here ? peering.nodes.filter((n) => isSelected(peerSelector, n.node.metadata.labels ?? {})) : []
@@ -160,7 +175,10 @@ function neighborsOf(
       ? peering.nodes.filter((n) => appliesTo(peer, n))
       : []
   return [...new Set([...selected, ...back])].flatMap((node) =>
-    neighborOf(prefix, node, family, peering.globalAs, undefined).map((neighbor) => ({ neighbor, node })),
+    neighborOf(prefix, node, family, peering.globalAs, peering.portOf(node), true).map((neighbor) => ({
+      neighbor,
+      node,
+    })),
   )
 }
 
@@ -192,8 +210,10 @@ function peerSettings(
   const isClient = ownId !== undefined && node && sameAs && clusterId(node.node) !== ownId
   const mode = spec.nextHopMode ?? (spec.keepOriginalNextHop ? 'Keep' : 'Auto')
   const localAs = asNumber(spec.localASNumber)
+  const own = self.addresses[family]?.ip
   return {
     ...baseSettings(plan, self, family, filters),
+    ...(own && spec.sourceAddress !== 'None' ? { sourceAddress: own } : {}),
     ...(node && !spec.node && !spec.nodeSelector ? { passive: 'by address' as const } : {}),
     ...(spec.ttlSecurity ? { ttlSecurity: true, multihop: spec.ttlSecurity } : { multihop: true }),
     ...(isClient ? { rrClient: true, clusterId: ownId } : {}),

@@ -443,7 +443,7 @@ function staticConfig(plan: CalicoPlan, self: CalicoNode, family: Family, ipvs: 
     ...(config.serviceClusterIPs ?? []),
     ...(config.serviceExternalIPs ?? []),
     ...(config.serviceLoadBalancerIPs ?? []),
-  ].map((s) => s.cidr)
+  ].flatMap((s) => s.cidr ?? [])
   return {
     family,
     marks: allocateMarks(felix.markMask, { dropBit: plan.generation.dropMark }),
