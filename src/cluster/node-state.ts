@@ -1,9 +1,11 @@
 import { parseAddresses } from '../artefact/address-text.ts'
 import { parseConntrack } from '../artefact/conntrack-text.ts'
 import { parseFdb } from '../artefact/fdb-text.ts'
+import { parseIpSets } from '../artefact/ipset-text.ts'
 import { rulesEqual } from '../artefact/iptables/apply.ts'
 import { parseRuleset, restoreNoflush } from '../artefact/iptables/parse.ts'
 import type { Ruleset } from '../artefact/iptables/rule.ts'
+import { type IpvsService, parseIpvs, serviceName } from '../artefact/ipvs.ts'
 import { parseLinks } from '../artefact/link-text.ts'
 import { parseNeighbours } from '../artefact/neighbour-text.ts'
 import { emptyNetns, type NetnsState } from '../artefact/netns.ts'
@@ -107,6 +109,18 @@ function applyNodeState(state: NetnsState, nodeState: NodeState, problems: Agent
       },
     }),
     (s: NetnsState): NetnsState => nftOver(s, over, nodeState, problems),
+    (s: NetnsState): NetnsState => {
+      const sets = read('ipset', (text) => {
+        const { sets: entries, problems: found } = parseIpSets(text)
+        return { entries, problems: found }
+      })
+      return sets ? { ...s, ipsets: merge(over, s.ipsets ?? [], sets, (a, b) => a.name === b.name) } : s
+    },
+    (s: NetnsState): NetnsState => {
+      const services = read('ipvs', parseIpvs)
+      const same = (a: IpvsService, b: IpvsService): boolean => serviceName(a) === serviceName(b)
+      return services ? { ...s, ipvs: merge(over, s.ipvs ?? [], services, same) } : s
+    },
   ].reduce((s, apply) => apply(s), state)
 }
 

@@ -73,6 +73,10 @@ export interface NodeStateSpec {
   readonly ip6tables?: string
   /** `nft list ruleset`, or a script for `nft -f`. */
   readonly nftables?: string
+  /** `ipset save`: a set takes the place of one of its name. */
+  readonly ipset?: string
+  /** `ipvsadm-save -n`, or `ipvsadm -Ln`: a virtual service takes the place of one of its address and port. */
+  readonly ipvs?: string
   readonly routes?: string
   readonly rules?: string
   readonly neighbours?: string

@@ -48,6 +48,8 @@ export const nodeState: JsonSchema = exactObjectWith(
       iptables: text,
       ip6tables: text,
       nftables: text,
+      ipset: text,
+      ipvs: text,
       routes: text,
       rules: text,
       neighbours: text,
