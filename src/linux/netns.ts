@@ -7,6 +7,7 @@ import type { Ip } from '../net/ip.ts'
 import { type Mac, zeroMac } from '../net/mac.ts'
 import { type AddressBook, addressBook } from './addresses.ts'
 import type { Chance, Clock } from './chance.ts'
+import { derivedOnce } from './derived-once.ts'
 import { createFib, type Fib } from './fib.ts'
 import type { Reassembly } from './fragment.ts'
 import { createSets } from './ipset.ts'
@@ -96,9 +97,16 @@ const drawStart =
   (n: number, service: IpvsService): number =>
     chance.pick(n, { what: `ipvs ${service.scheduler} ${serviceName(service)}` })
 
-type Derived = Pick<Netns, 'state' | 'links' | 'addresses' | 'fib' | 'bridges' | 'vxlanFdb' | 'neighbours'>
+type Derived = Pick<Netns, 'state' | 'links' | 'addresses' | 'fib' | 'bridges' | 'vxlanFdb'>
 
-function derive(state: NetnsState, learned: NeighbourTable): Derived {
+function derive(state: NetnsState, learned: NeighbourTable): Derived & Pick<Netns, 'neighbours'> {
+  const derived = deriveAlone(state)
+  const kept = [...learned.values()].filter((e) => derived.links.has(e.dev))
+  return { ...derived, neighbours: createNeighbours(state.neighbours, kept) }
+}
+
+/** All that no packet changes. */
+const deriveAlone = derivedOnce((state: NetnsState): Derived => {
   const links = new Map(withLoopback(state.links).map((l) => [l.name, l]))
   const addresses = addressBook(state, [...links.values()])
   const own = connectedRoutes([...links.values()], [...addresses.byDevice.values()].flat())
@@ -111,12 +119,8 @@ function derive(state: NetnsState, learned: NeighbourTable): Derived {
     fib,
     bridges: bridgesOf(state, [...links.values()]),
     vxlanFdb: vxlanFdbOf(state, links),
-    neighbours: createNeighbours(
-      state.neighbours,
-      [...learned.values()].filter((e) => links.has(e.dev)),
-    ),
   }
-}
+})
 
 /** A dump of a real node lists the kernel's own routes among the others. */
 const sameRoute = (own: Route, r: Route): boolean =>

@@ -2,6 +2,7 @@ import type { ListeningSocket } from '../artefact/netns.ts'
 import type { Ip } from '../net/ip.ts'
 import type { TransportProtocol } from '../net/port.ts'
 import type { IpPacket } from '../packet/packet.ts'
+import { derivedOnce } from './derived-once.ts'
 
 /** Both ends of a connected socket, ours first. */
 export interface Ends {
@@ -36,14 +37,16 @@ export function replaceListeners(sockets: Sockets, listening: readonly Listening
   sockets.listeners = listenersOf(listening)
 }
 
-function listenersOf(listening: readonly ListeningSocket[]): ReadonlyMap<string, readonly ListeningSocket[]> {
-  const byPort = new Map<string, ListeningSocket[]>()
-  for (const socket of listening) {
-    const key = `${socket.protocol} ${socket.port}`
-    byPort.set(key, [...(byPort.get(key) ?? []), socket])
-  }
-  return byPort
-}
+const listenersOf = derivedOnce(
+  (listening: readonly ListeningSocket[]): ReadonlyMap<string, readonly ListeningSocket[]> => {
+    const byPort = new Map<string, ListeningSocket[]>()
+    for (const socket of listening) {
+      const key = `${socket.protocol} ${socket.port}`
+      byPort.set(key, [...(byPort.get(key) ?? []), socket])
+    }
+    return byPort
+  },
+)
 
 /** A socket bound to the address itself wins over one bound to all (compute_score). */
 export function findListener(

@@ -6,6 +6,7 @@ import { packetFamily } from '../../packet/packet.ts'
 import type { Clock } from '../chance.ts'
 import { listConnections, seedConnections } from '../conntrack/entry.ts'
 import { createConntrackTable } from '../conntrack/table.ts'
+import { derivedOnce } from '../derived-once.ts'
 import type { PreparedBase } from '../nftables/prepare.ts'
 import { nftRuntime } from '../nftables/runtime.ts'
 import type { Skb } from '../skb.ts'
@@ -103,10 +104,10 @@ export const reroutesOutput = (nf: Netfilter, family: Family): boolean =>
   nf.nft.chains[family].output.some(({ base }) => base.type === 'route')
 
 /** A namespace loads conntrack for a nat table, and for a rule that asks about connections. */
-function needsConntrack({ tables }: Ruleset): boolean {
+const needsConntrack = derivedOnce(({ tables }: Ruleset): boolean => {
   if (tables.some((table) => table.name === 'nat')) return true
   return tables.some((table) => table.chains.some((chain) => chain.rules.some(asksAboutConnections)))
-}
+})
 
 const asksAboutConnections = ({ matches, target }: Rule): boolean =>
   matches.some(isConnectionMatch) || (target !== undefined && isConnectionTarget(target))
