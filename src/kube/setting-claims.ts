@@ -1,5 +1,5 @@
 import { familyOf, parseIp } from '../net/ip.ts'
-import { formatPrefix, networkOf, type Prefix, prefixCovers, prefixFamily } from '../net/prefix.ts'
+import { formatPrefix, networkOf, type Prefix, prefixContains, prefixCovers, prefixFamily } from '../net/prefix.ts'
 import { parseApiCidr } from './addresses.ts'
 import type { FieldPath } from './field-path.ts'
 import type { KubeObject } from './objects/meta.ts'
@@ -50,6 +50,7 @@ export function claimsOf(objects: ObjectReader, problems: Problem[]): readonly C
     ...configMaps.flatMap((c) => corefile(objects, c)),
     ...fromNodes(objects),
     ...fromApiService(objects),
+    ...calicoDefaultPool(objects),
   ]
 }
 
@@ -187,6 +188,28 @@ function calicoEnvironment(objects: ObjectReader): readonly Claim[] {
       }),
     ),
   )
+}
+
+/**
+ * calico-node that is told of no pool makes one in the first usual network that no node is in (node/pkg/lifecycle/startup).
+ * Nodes that nobody described get addresses in 192.168.50.0/24.
+ */
+function calicoDefaultPool(objects: ObjectReader): readonly Claim[] {
+  const set = objects
+    .list('DaemonSet')
+    .find((d) => d.spec.template.spec.containers.some((c) => c.name === 'calico-node'))
+  const policyOnly = objects.list('ConfigMap').some((c) => c.data?.['net-conf.json'] !== undefined)
+  if (!set || policyOnly) return []
+  const nodes = objects
+    .list('Node')
+    .flatMap((n) => (n.status?.addresses ?? []).flatMap((a) => parseIp(a.address) ?? []))
+  const isTaken = (text: string): boolean => {
+    const network = parseApiCidr(text)
+    return network !== undefined && nodes.some((ip) => prefixContains(network, ip))
+  }
+  const usual = ['192.168.0.0/16', ...Array.from({ length: 16 }, (_, i) => `172.${16 + i}.0.0/16`)]
+  const text = nodes.length === 0 ? usual[1] : usual.find((u) => !isTaken(u))
+  return claim('podNetwork', text, 'calico-node', subjectOf(objects, set, ['spec'])).map((c) => ({ ...c, guess: true }))
 }
 
 function serviceCidr(objects: ObjectReader, object: KubeObject): readonly Claim[] {
