@@ -59,9 +59,11 @@ function chainsOf(tables: readonly PreparedNftTable[]): Readonly<Record<Hook, re
 
 const hasNatChain = ({ table }: PreparedNftTable): boolean => table.chains.some(({ base }) => base?.type === 'nat')
 
-/** A nat chain, and a rule that looks at a connection, load conntrack. */
+/**
+ * nf_ct_netns_get is called by the expressions that translate or look at a connection, not by a nat chain: without one of
+ * them connections are not tracked, and nat chains see nothing.
+ */
 const tracksConnections = (prepared: PreparedNftTable): boolean =>
-  hasNatChain(prepared) ||
   prepared.table.chains.some((chain) => chain.rules.some(({ statements }) => statements.some(looksAtConnection)))
 
 function looksAtConnection(s: NftStatement): boolean {
@@ -74,7 +76,9 @@ function looksAtConnection(s: NftStatement): boolean {
       return usesConnection(s.key)
     case 'assign':
       return s.field === 'ct mark' || usesConnection(s.value)
-    case 'notrack':
+    case 'nat':
+    case 'masquerade':
+    case 'redirect':
       return true
     default:
       return false

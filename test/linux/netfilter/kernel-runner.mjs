@@ -1,5 +1,5 @@
-// Runs inside namespaces of its own. Standard input: [{ rules, sends: [{ src, sport, dst, dport, bytes }] }].
-// Standard output: for each case what iptables-save -c and conntrack -L printed afterwards.
+// Runs inside namespaces of its own. Standard input: [{ rules?, nft?, sends: [{ src, sport, dst, dport, bytes }] }].
+// Standard output: for each case what iptables-save -c (or nft list ruleset) and conntrack -L printed afterwards.
 import { execFileSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { readFileSync } from 'node:fs'
@@ -29,10 +29,15 @@ async function send({ src, sport, dst, dport, bytes }) {
 }
 
 const answers = []
-for (const { rules, sends } of JSON.parse(readFileSync(0, 'utf8'))) {
-  run('iptables-restore', [], rules)
+for (const { rules, nft, sends } of JSON.parse(readFileSync(0, 'utf8'))) {
+  if (rules !== undefined) run('iptables-restore', [], rules)
+  else {
+    run('nft', ['flush', 'ruleset'])
+    run('nft', ['-f', '-'], nft)
+  }
   run('conntrack', ['-F'])
   for (const packet of sends) await send(packet)
-  answers.push({ counters: run('iptables-save', ['-c']), connections: run('conntrack', ['-L']) })
+  const counters = rules === undefined ? run('nft', ['list', 'ruleset']) : run('iptables-save', ['-c'])
+  answers.push({ counters, connections: run('conntrack', ['-L']) })
 }
 process.stdout.write(JSON.stringify(answers))
