@@ -20,6 +20,8 @@ export interface NetfilterContext {
   readonly clock: Clock
   /** Tell of rules that did not match as well. */
   readonly everyRule: boolean
+  /** Compare rule by rule, without the index of long chains: the answers are the same. */
+  readonly linear?: boolean
   /** A frame inside a bridge, lent to the IP hooks by br_netfilter. */
   readonly bridged: boolean
   /** inet_addr_type (net/ipv4/fib_frontend.c); with a device, only what that device's addresses make. */

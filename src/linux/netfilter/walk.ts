@@ -4,7 +4,7 @@ import { count } from './counters.ts'
 import type { Facts } from './facts.ts'
 import type { RejectAnswer } from './hook.ts'
 import { applyNatTarget, isNatTarget } from './nat-target.ts'
-import { nextCandidate, type PreparedChain, type PreparedRule, type PreparedTable } from './prepare.ts'
+import { nextCandidate, type PreparedChain, type PreparedRule, type PreparedTable, ruleAt } from './prepare.ts'
 import { rejectAnswer } from './reject.ts'
 import { applySideTarget } from './side-target.ts'
 
@@ -66,7 +66,7 @@ function findMatch(
   const { everyRule } = facts.ctx
   for (;;) {
     const at = everyRule ? frame.next : nextCandidate(chain, frame.next, facts)
-    const rule = chain.rules[at]
+    const rule = ruleAt(chain, at)
     frame.examined += Math.min(at + 1, chain.rules.length) - frame.next
     frame.next = Math.min(at + 1, chain.rules.length)
     if (!rule) return undefined

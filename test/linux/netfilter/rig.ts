@@ -25,6 +25,8 @@ export interface RigOptions {
   /** Whether each lot is taken, in turn; false once they run out. */
   readonly lots?: readonly boolean[]
   readonly everyRule?: boolean
+  /** Without the index of long chains. */
+  readonly linear?: boolean
   /** Addresses by device, for MASQUERADE and REDIRECT. */
   readonly addresses?: Readonly<Record<string, string>>
 }
@@ -146,6 +148,7 @@ function context(r: Rig, options: RigOptions, chance: Chance, skb: Skb): Netfilt
     chance,
     clock: { now: () => r.clock },
     everyRule: options.everyRule ?? false,
+    linear: options.linear ?? false,
     bridged: false,
     nexthop: skb.packet.dst,
     addressType: (address): AddressType => (local.has(address) ? 'LOCAL' : 'UNICAST'),
