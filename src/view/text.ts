@@ -27,7 +27,8 @@ export function formatTrace(trace: Trace, options: TextOptions = plainText): str
   const style = styleOf(options)
   const body =
     trace.explored === 'one' ? trace.branches.flatMap((b) => branchLines(b, style)) : branchTable(trace, style)
-  return [...headLines(trace, style), ...body, ...noteLines(trace, style), resultLine(trace), ''].join('\n')
+  const notes = [...noteLines(trace, style), ...referenceLine(trace)]
+  return [...headLines(trace, style), ...body, ...notes, resultLine(trace), ''].join('\n')
 }
 
 function headLines(trace: Trace, style: Style): readonly string[] {
@@ -267,6 +268,10 @@ const noteLines = (trace: Trace, { paint, symbols }: Style): readonly string[] =
   trace.notes.map((n) =>
     n.level === 'warning' ? paint.change(`${symbols.warn} ${n.message}`) : `note       ${n.message}`,
   )
+
+/** Where the reason is explained. */
+const referenceLine = ({ verdict }: Trace): readonly string[] =>
+  verdict.reason === undefined ? [] : [`see docs/reasons.md#${verdict.reason}`]
 
 /** The last line: the same facts for scripts, in a form that stays. */
 function resultLine({ verdict, branches }: Trace): string {
