@@ -15,6 +15,8 @@ export function ruleBehindMark(drop: DropEvent, events: readonly ClusterEvent[])
     ({ rule }) => rule.target?.kind === 'mark' && (rule.target.xmark.value & value) !== 0,
   )
   const marker = walked[marking]
+  // Where the mark is made beside the drop (Felix), the marking rule is the reason itself.
+  if (marker && marker.chain === drop.chain) return marker.rule
   const before = walked.slice(0, Math.max(marking, 0))
   return before.findLast(({ rule }) => rule.target?.kind === 'jump' && rule.target.chain === marker?.chain)?.rule
 }
