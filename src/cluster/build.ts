@@ -121,10 +121,11 @@ function network(
 function nodeMachine(node: Node, context: BuildContext): Machine {
   const { name } = node.metadata
   const state = memoize(() => nodeState(node, context))
-  const processes = (context.cni.nodes.get(name)?.tunnels ?? []).map((tunnel) =>
+  const tunnels = context.cni.nodes.get(name)?.tunnels ?? []
+  const processes = tunnels.map((tunnel) =>
     flanneld(tunnel, () => state().addresses.find((a) => a.dev === tunnel.device)?.ip),
   )
-  return { id: nodeNetns(name), kind: 'node', name, node: name, state, processes }
+  return { id: nodeNetns(name), kind: 'node', name, node: name, state, processes, tunnels }
 }
 
 /** The agents in the order in which they start on a real node: kubelet, kube-proxy, then the network. */

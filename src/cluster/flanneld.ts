@@ -10,6 +10,8 @@ import type { ClusterEvent, PassageEvent, Process, Reaction } from './process.ts
 
 /** TTL of the errors that the proxy makes (pkg/backend/udp/proxy_amd64.c). */
 const errorTtl = 8
+/** They quote the IP header and eight bytes. */
+const quotedBytes = 20 + 8
 
 /**
  * The packet loop of flannel's udp backend (pkg/backend/udp/proxy_amd64.c): what comes out of the TUN device goes to the
@@ -109,7 +111,7 @@ function withoutPeer(
     tos: 0,
     id: 0,
     df: false,
-    payload: { kind: 'icmp', message: { kind: 'error', type: 3, code: 0, quoted: packet } },
+    payload: { kind: 'icmp', message: { kind: 'error', type: 3, code: 0, quoted: packet, quotedBytes } },
   }
   return {
     events: [

@@ -1,5 +1,6 @@
 import type { DeviceName } from '../artefact/link.ts'
 import type { NetnsState } from '../artefact/netns.ts'
+import type { UserTunnel } from '../cni/result.ts'
 import type { Branded } from '../net/ip.ts'
 import type { Process } from './process.ts'
 
@@ -21,6 +22,8 @@ export interface Machine {
   readonly state: () => NetnsState
   /** Programs that packets pass through. Those that only listen are sockets of the state. */
   readonly processes?: readonly Process[]
+  /** What those processes carry, and where to. */
+  readonly tunnels?: readonly UserTunnel[]
 }
 
 /** One end of a cable. */

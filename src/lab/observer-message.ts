@@ -10,6 +10,17 @@ export interface SpaceWatch {
   /** Families of nft (`ip`, `ip6`) whose rules are traced; none where there are no rules. */
   readonly trace: readonly ('ip' | 'ip6')[]
   readonly listen: readonly (readonly [protocol: string, address: string | null, port: number])[]
+  readonly tunnels: readonly TunnelWatch[]
+}
+
+/** A TUN device whose packets go to peers as datagrams, and back. */
+export interface TunnelWatch {
+  readonly device: string
+  /** The device's own address: errors come from it. */
+  readonly address: string
+  readonly local: string
+  readonly port: number
+  readonly peers: readonly { readonly subnet: string; readonly address: string; readonly port: number }[]
 }
 
 export interface ProbeMessage {

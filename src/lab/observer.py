@@ -6,6 +6,8 @@ and answers each with one JSON line on standard output. Ends when its input ends
 """
 import ctypes
 import errno
+import fcntl
+import ipaddress
 import json
 import mmap
 import os
@@ -230,7 +232,7 @@ def packet_ring():
 class Space:
     """One namespace of the lab with all that listens in it: to packets, to rules, to connections."""
 
-    def __init__(self, name, traced, listen):
+    def __init__(self, name, traced, listen, tunnels):
         self.name = name
         self.trace = self.conntrack = None
         self.rules = {}
@@ -242,6 +244,7 @@ class Space:
             self.routing = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_ROUTE)
             self.routing.bind((0, 0))
             self.frame = 0
+            self.tunnels = [Tunnel(wanted) for wanted in tunnels]
             for wanted in listen:
                 self.open_server(*wanted)
             if traced:
@@ -359,6 +362,86 @@ class Space:
                 event['in'] = self.devices.get(event.pop('iif', None))
                 event['out'] = self.devices.get(event.pop('oif', None))
                 into.append(event)
+
+
+# ------------------------------------------------------------------ user-space tunnels
+
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
+ERROR_TTL = 8
+
+
+class Tunnel:
+    """flannel's udp backend: packets between a TUN device and a UDP socket. Belongs to the namespace that it is opened in."""
+
+    def __init__(self, wanted):
+        self.address = socket.inet_aton(wanted['address'])
+        self.peers = [(ipaddress.ip_network(p['subnet'], strict=False), (p['address'], p['port'])) for p in wanted['peers']]
+        self.device = os.open('/dev/net/tun', os.O_RDWR | os.O_NONBLOCK)
+        fcntl.ioctl(self.device, TUNSETIFF, struct.pack('16sH14x', wanted['device'].encode(), IFF_TUN | IFF_NO_PI))
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((wanted['local'], wanted['port']))
+        self.sock.setblocking(False)
+
+    def carry(self):
+        """All that waits on either side."""
+        while self.from_device() or self.from_socket():
+            pass
+
+    def from_device(self):
+        try:
+            packet = bytearray(os.read(self.device, 65536))
+        except BlockingIOError:
+            return False
+        # The device is told of IPv6 neighbours as well.
+        if packet[0] >> 4 != 4:
+            return True
+        there = ipaddress.ip_address(bytes(packet[16:20]))
+        peer = next((to for subnet, to in self.peers if there in subnet), None)
+        if peer is None:
+            self.tell_unreachable(packet)
+        elif aged(packet):
+            try:
+                self.sock.sendto(packet, peer)
+            except OSError:
+                pass  # flanneld logs it
+        return True
+
+    def from_socket(self):
+        try:
+            packet = bytearray(self.sock.recv(65536))
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True  # an ICMP error about an earlier datagram
+        if len(packet) >= 20 and aged(packet):
+            self.write(packet)
+        return True
+
+    def write(self, packet):
+        try:
+            os.write(self.device, packet)
+        except OSError:
+            pass
+
+    def tell_unreachable(self, packet):
+        header = (packet[0] & 15) * 4
+        if packet[9] == socket.IPPROTO_ICMP or struct.unpack('!H', packet[6:8])[0] & 0x1FFF:
+            return
+        quoted = bytes(packet[:header + 8])
+        body = struct.pack('!BBHI', 3, 0, 0, 0) + quoted
+        body = struct.pack('!BBHI', 3, 0, checksum(body), 0) + quoted
+        head = struct.pack('!BBHHHBBH', 0x45, 0, 20 + len(body), 0, 0, ERROR_TTL, socket.IPPROTO_ICMP, 0)
+        head += self.address + bytes(packet[12:16])
+        self.write(head[:10] + struct.pack('!H', checksum(head)) + head[12:] + body)
+
+
+def aged(packet):
+    """Takes one from the TTL; false once there is none left."""
+    packet[8] -= 1
+    header = (packet[0] & 15) * 4
+    packet[10:12] = b'\0\0'
+    packet[10:12] = struct.pack('!H', checksum(bytes(packet[:header])))
+    return packet[8] > 0
 
 
 # ------------------------------------------------------------------ probes
@@ -517,7 +600,7 @@ class Lab:
         for name in message['spaces']:
             await_ports(name)
         for name, how in message['spaces'].items():
-            self.spaces[name] = Space(name, how.get('trace'), how['listen'])
+            self.spaces[name] = Space(name, how.get('trace'), how['listen'], how['tunnels'])
         return {'problems': {n: s.problems for n, s in self.spaces.items() if s.problems}}
 
     def restore(self, message):
@@ -552,10 +635,14 @@ class Lab:
             poller.register(space.packets, select.POLLIN)
             for _, _, server in space.servers:
                 poller.register(server, select.POLLIN)
+            for tunnel in space.tunnels:
+                poller.register(tunnel.device, select.POLLIN)
+                poller.register(tunnel.sock, select.POLLIN)
         poller.register(client.sock, select.POLLIN | select.POLLERR)
         start = last = time.monotonic()
         while True:
             seen = len(packets)
+            self.carry()
             for space in self.spaces.values():
                 space.read_packets(packets)
                 space.read_trace(trace)
@@ -572,6 +659,11 @@ class Lab:
                 time.sleep(message['settled'] / 3)
             else:
                 poller.poll(max(1, int(patience * 1000 / 4)))
+
+    def carry(self):
+        for space in self.spaces.values():
+            for tunnel in space.tunnels:
+                tunnel.carry()
 
     def serve(self, served):
         for space in self.spaces.values():
@@ -594,6 +686,7 @@ class Lab:
         for _ in range(20):
             time.sleep(0.002)
             packets, trace = [], []
+            self.carry()
             for space in self.spaces.values():
                 space.read_packets(packets)
                 space.read_trace(trace)
@@ -657,6 +750,8 @@ def lacking_kinds():
         if code:
             lacking.append(kind)
         run(['ip', '-n', 'khprobe', 'link', 'del', 'khtry'])
+    if not os.path.exists('/dev/net/tun') or run(['ip', '-n', 'khprobe', 'tuntap', 'add', 'dev', 'khtry', 'mode', 'tun'])[0]:
+        lacking.append('tun')
     run(['ip', 'netns', 'del', 'khprobe'])
     return lacking
 

@@ -13,6 +13,7 @@ export function packetLine(packet: IpPacket, port: PortText): string {
       return `${ends(packet, port)} tcp ${flagLetters(payload.flags)} ${length}`
     case 'udp': {
       const inner = payload.vxlan && `vni ${payload.vxlan.vni} {${frameLine(payload.vxlan.inner, port)}}`
+      if (payload.tunnelled) return `${ends(packet, port)} udp ${length} {${packetLine(payload.tunnelled, port)}}`
       const outer = `${ends(packet, payload.vxlan ? () => '~' : port, port)} udp ${length}`
       return inner ? `${outer} ${inner}` : outer
     }
@@ -106,6 +107,8 @@ export function isHousekeeping(frame: Frame | undefined, packet: IpPacket | unde
   const inside = frame?.payload.kind === 'ip' ? frame.payload.packet : packet
   if (inside?.payload.kind === 'udp' && inside.payload.vxlan)
     return isHousekeeping(inside.payload.vxlan.inner, undefined)
+  if (inside?.payload.kind === 'udp' && inside.payload.tunnelled)
+    return isHousekeeping(undefined, inside.payload.tunnelled)
   if (inside?.payload.kind === 'icmp')
     return inside.payload.message.kind.startsWith('neighbour-') || inside.payload.message.kind === 'redirect'
   return inside !== undefined && isHostChatter(inside.dst)

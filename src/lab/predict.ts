@@ -50,7 +50,7 @@ function predictBranch(network: Network, probe: Probe, port: PortText, script: r
   const visits = world.send(probe.netns, probe.request)
   const observation: Observation = {
     outcome: outcomeOf(visits, probe),
-    served: servedIn(visits, port),
+    served: servedIn(visits, network, port),
     devices: devicesIn(visits, bridgesOf(network), port),
     chains: chainsIn(visits, network, port),
     connections: connectionsIn(world, network, port),
@@ -85,10 +85,12 @@ export const icmpOutcome = (type: number, code: number, from: string, errno: str
   `icmp ${type}/${code} from ${from} (${errno})${mtu ? ` mtu ${mtu}` : ''}`
 
 /** TCP: a process is reached when the handshake is complete. UDP: when it has the datagram. */
-function servedIn(visits: readonly Visit[], port: PortText): readonly string[] {
+function servedIn(visits: readonly Visit[], { machines }: Network, port: PortText): readonly string[] {
   return visits.flatMap((visit) =>
     visit.events.flatMap((event) => {
       if (event.kind !== 'socket-receive' || event.owner === clientOwner) return []
+      // What carries packets is on the way, not its end.
+      if (machines.get(visit.netns)?.processes?.some((p) => p.owner === event.owner)) return []
       const { packet, listening } = event
       const { payload } = packet
       const tcp = payload.kind === 'tcp' && !listening && (payload.flags & (tcpFlag.rst | tcpFlag.ack)) === tcpFlag.ack

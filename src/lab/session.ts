@@ -2,14 +2,24 @@ import { formatRuleset } from '../artefact/iptables/print.ts'
 import type { NetnsState } from '../artefact/netns.ts'
 import type { Network, Visit } from '../cluster/loop.ts'
 import type { Machine, NetnsId } from '../cluster/machine.ts'
+import type { UserTunnel } from '../cni/result.ts'
 import { families } from '../net/ip.ts'
+import { formatPrefix } from '../net/prefix.ts'
 import type { Lot } from '../trace/lots.ts'
 import { type Compared, compareBranches, type Part } from './compare.ts'
 import { forceLots } from './force.ts'
 import { portsOfNetwork, portText } from './known-ports.ts'
 import type { Observation } from './observation.ts'
 import { observationOf } from './observe.ts'
-import type { Done, Hello, ObserveReply, ObserverMessage, ProbeMessage, ProbeReply } from './observer-message.ts'
+import type {
+  Done,
+  Hello,
+  ObserveReply,
+  ObserverMessage,
+  ProbeMessage,
+  ProbeReply,
+  TunnelWatch,
+} from './observer-message.ts'
 import { isFailed, type Observer, startObserver } from './observer-process.ts'
 import type { PortText } from './packet-line.ts'
 import { type LabPlan, planLab } from './plan.ts'
@@ -95,7 +105,7 @@ const withStandIns = (state: NetnsState, { kinds }: Hello): NetnsState =>
 /** Without the devices that this kernel cannot make, which are noted. */
 function buildable(machine: Machine, hello: Hello, lacking: Map<NetnsId, string[]>): NetnsState {
   const state = withStandIns(machine.state(), hello)
-  const missing = state.links.filter((l) => hello.kinds.includes(l.kind.kind) || l.kind.kind === 'tun')
+  const missing = state.links.filter((l) => hello.kinds.includes(l.kind.kind))
   if (state.conntrack.length > 0) lacking.set(machine.id, ['connections that are there before the first packet'])
   if (missing.length === 0) return state
   const notes = missing.map((l) => `${l.name} (a device of kind ${l.kind.kind})`)
@@ -116,17 +126,28 @@ function buildable(machine: Machine, hello: Hello, lacking: Map<NetnsId, string[
 /** Rules are traced where there are any; what listens in the artefacts listens in the lab. */
 const watches = (plan: LabPlan): Extract<ObserverMessage, { do: 'observe' }>['spaces'] =>
   Object.fromEntries(
-    plan.spaces.map(({ name, state }) => [
+    plan.spaces.map(({ name, state, machine }) => [
       name,
       {
         trace: [
           ...(state.iptables.ipv4.tables.length > 0 ? (['ip'] as const) : []),
           ...(plan.ipv6 && state.iptables.ipv6.tables.length > 0 ? (['ip6'] as const) : []),
         ],
-        listen: state.sockets.map((s) => [s.protocol, s.address ?? null, s.port] as const),
+        listen: state.sockets
+          .filter((s) => !machine.tunnels?.some((t) => t.owner === s.owner))
+          .map((s) => [s.protocol, s.address ?? null, s.port] as const),
+        tunnels: (machine.tunnels ?? []).flatMap((t) => tunnelWatch(t, state)),
       },
     ]),
   )
+
+/** None where the device is not there. */
+function tunnelWatch({ device, local, port, peers }: UserTunnel, state: NetnsState): readonly TunnelWatch[] {
+  const address = state.addresses.find((a) => a.dev === device)?.ip
+  if (address === undefined) return []
+  const to = peers.map((p) => ({ subnet: formatPrefix(p.subnet), address: p.address, port: p.port }))
+  return [{ device, address, local, port, peers: to }]
+}
 
 interface Running {
   readonly observer: Observer

@@ -1,6 +1,7 @@
 import { type Family, ipFromOctets } from '../net/ip.ts'
 import { macAt } from '../net/mac.ts'
 import { protocolNumbers } from '../net/port.ts'
+import { quotedLength } from './length.ts'
 import { isMalformed, type Malformed } from './malformed.ts'
 import type { IcmpMessage, IpPacket, IpPayload } from './packet.ts'
 import { fragmentationNeeded, icmpType, viewOf } from './wire.ts'
@@ -8,16 +9,25 @@ import { fragmentationNeeded, icmpType, viewOf } from './wire.ts'
 type DecodeQuoted = (bytes: Uint8Array) => IpPacket | Malformed
 type Result = IcmpMessage | Malformed | undefined
 
-/** A type that has no message of its own is an `other` payload. */
-export function decodeIcmp(bytes: Uint8Array, family: Family, decodeQuoted: DecodeQuoted): IpPayload | Malformed {
+/** A type that has no message of its own is an `other` payload. `cut`: the end of the message may be missing. */
+export function decodeIcmp(
+  bytes: Uint8Array,
+  family: Family,
+  cut: boolean,
+  decodeQuoted: DecodeQuoted,
+): IpPayload | Malformed {
   if (bytes.length < 8) return { malformed: `an ICMP header takes 8 bytes, here are ${bytes.length}` }
   const message = family === 'ipv4' ? decodeIpv4(bytes, decodeQuoted) : decodeIpv6(bytes, decodeQuoted)
   if (message === undefined) {
     const protocol = family === 'ipv4' ? protocolNumbers.icmp : protocolNumbers.icmpv6
     return { kind: 'other', protocol, data: bytes.length }
   }
-  return isMalformed(message) ? message : { kind: 'icmp', message }
+  if (isMalformed(message)) return message
+  return { kind: 'icmp', message: cut ? message : withQuotedBytes(message, bytes.length - 8) }
 }
+
+const withQuotedBytes = (message: IcmpMessage, quotedBytes: number): IcmpMessage =>
+  message.kind === 'error' && quotedBytes < quotedLength(message.quoted) ? { ...message, quotedBytes } : message
 
 function decodeIpv4(bytes: Uint8Array, decodeQuoted: DecodeQuoted): Result {
   const [type = 0, code = 0] = bytes

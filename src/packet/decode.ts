@@ -121,9 +121,9 @@ function decodePayload(protocol: number, bytes: Uint8Array, cut: boolean): IpPay
     case protocolNumbers.sctp:
       return decodeSctp(bytes)
     case protocolNumbers.icmp:
-      return decodeIcmp(bytes, 'ipv4', (quoted) => decodeIp(quoted, true))
+      return decodeIcmp(bytes, 'ipv4', cut, (quoted) => decodeIp(quoted, true))
     case protocolNumbers.icmpv6:
-      return decodeIcmp(bytes, 'ipv6', (quoted) => decodeIp(quoted, true))
+      return decodeIcmp(bytes, 'ipv6', cut, (quoted) => decodeIp(quoted, true))
     case protocolNumbers.ipip:
     case protocolNumbers.ipv6: {
       const inner = decodeIp(bytes, cut)

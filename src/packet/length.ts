@@ -48,7 +48,7 @@ export function icmpLength(message: IcmpMessage): number {
     case 'echo-reply':
       return 8 + message.data
     case 'error':
-      return 8 + quotedLength(message.quoted)
+      return 8 + (message.quotedBytes ?? quotedLength(message.quoted))
     case 'redirect':
       return familyOf(message.gateway) === 'ipv4'
         ? 8 + quotedLength(message.quoted)

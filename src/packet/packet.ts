@@ -106,6 +106,8 @@ export interface IcmpError {
   /** Next-hop MTU of Fragmentation Needed and Packet Too Big. */
   readonly mtu?: number
   readonly quoted: IpPacket
+  /** Bytes that are quoted, where a program quotes fewer than Linux would. */
+  readonly quotedBytes?: number
 }
 
 /** IP in IP: protocol 4 (RFC 2003), or 41 around IPv6 (RFC 4213). */

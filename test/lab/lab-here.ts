@@ -1,17 +1,26 @@
 import type { Hello } from '../../src/lab/observer-message.ts'
 import { startObserver } from '../../src/lab/observer-process.ts'
 
-/** Why no lab can be built on this machine; undefined where one can. */
-export async function whyNoLab(): Promise<string | undefined> {
-  if (process.platform !== 'linux') return `needs Linux, this is ${process.platform}`
+export interface LabHere {
+  /** Why no lab can be built on this machine; undefined where one can. */
+  readonly missing: string | undefined
+  /** Kinds of device that this kernel cannot make. */
+  readonly kinds: readonly string[]
+}
+
+export async function labHere(): Promise<LabHere> {
+  if (process.platform !== 'linux') return { missing: `needs Linux, this is ${process.platform}`, kinds: [] }
   const observer = startObserver()
   try {
     const hello = await observer.ask<Hello>({ do: 'hello' })
-    if ('failed' in hello) return hello.failed
-    if (hello.missing.length > 0) return `needs ${hello.missing.join(', ')}`
+    if ('failed' in hello) return { missing: hello.failed, kinds: [] }
+    if (hello.missing.length > 0) return { missing: `needs ${hello.missing.join(', ')}`, kinds: [] }
     const lacking = hello.kinds.filter((k) => ['veth', 'bridge', 'vxlan'].includes(k))
-    return lacking.length > 0 ? `this kernel has no ${lacking.join(', ')}` : undefined
+    const missing = lacking.length > 0 ? `this kernel has no ${lacking.join(', ')}` : undefined
+    return { missing, kinds: hello.kinds }
   } finally {
     await observer.close()
   }
 }
+
+export const whyNoLab = async (): Promise<string | undefined> => (await labHere()).missing

@@ -1,14 +1,27 @@
 import type { Manifest } from '../../src/lab/random-cluster.ts'
 
+export interface SmallClusterOptions {
+  readonly hairpin?: boolean
+  readonly podMtu?: number
+  readonly backend?: Readonly<Record<string, unknown>>
+  /** The second node is behind a router, and there is a third beside the first. */
+  readonly routed?: boolean
+  readonly dual?: boolean
+  /** More of net-conf.json. */
+  readonly conf?: Readonly<Record<string, unknown>>
+}
+
 /** Two nodes; `client` and `near` on the first, `far` on the second; a Service of each kind that the probes need. */
-export function smallCluster(
-  options: { readonly hairpin?: boolean; readonly podMtu?: number } = {},
-): readonly Manifest[] {
-  const { hairpin = true, podMtu } = options
+export function smallCluster(options: SmallClusterOptions = {}): readonly Manifest[] {
+  const { hairpin = true, podMtu, backend = { Type: 'vxlan' }, routed = false, dual = false, conf = {} } = options
+  const ipv6 = dual ? { EnableIPv6: true, IPv6Network: 'fd00:10:244::/48' } : {}
   const delegate = { hairpinMode: hairpin, isDefaultGateway: true, ...(podMtu === undefined ? {} : { mtu: podMtu }) }
   return [
-    node('node-a', '192.168.50.11'),
-    node('node-b', '192.168.50.12'),
+    node('node-a', ['192.168.50.11', ...(dual ? ['fd00:50::11'] : [])]),
+    node('node-b', [
+      ...(routed ? ['192.168.60.12'] : ['192.168.50.12']),
+      ...(dual ? [`fd00:${routed ? 6 : 5}0::12`] : []),
+    ]),
     {
       apiVersion: 'v1',
       kind: 'ConfigMap',
@@ -17,31 +30,35 @@ export function smallCluster(
         'cni-conf.json': JSON.stringify({
           name: 'cbr0',
           cniVersion: '0.3.1',
-          plugins: [{ type: 'flannel', delegate }],
+          plugins: [
+            { type: 'flannel', delegate },
+            { type: 'portmap', capabilities: { portMappings: true } },
+          ],
         }),
-        'net-conf.json': JSON.stringify({ Network: '10.244.0.0/16', Backend: { Type: 'vxlan' } }),
+        'net-conf.json': JSON.stringify({ Network: '10.244.0.0/16', ...ipv6, ...conf, Backend: backend }),
       },
     },
     pod('client', 'node-a'),
     pod('near', 'node-a'),
-    pod('far', 'node-b'),
-    service('near', 10, 'near'),
-    service('far', 11, 'far'),
-    service('self', 12, 'client'),
-    service('nobody', 13, 'nobody'),
+    pod('far', 'node-b', 8081),
+    ...(routed ? [node('node-c', ['192.168.50.13', ...(dual ? ['fd00:50::13'] : [])]), pod('beside', 'node-c')] : []),
+    service('near', 10, 'near', dual),
+    service('far', 11, 'far', dual),
+    service('self', 12, 'client', dual),
+    service('nobody', 13, 'nobody', dual),
   ]
 }
 
-const node = (name: string, address: string): Manifest => ({
+const node = (name: string, addresses: readonly string[]): Manifest => ({
   apiVersion: 'v1',
   kind: 'Node',
   metadata: { name },
-  status: { addresses: [{ type: 'InternalIP', address }] },
+  status: { addresses: addresses.map((address) => ({ type: 'InternalIP', address })) },
 })
 
 const protocols = ['TCP', 'UDP'] as const
 
-const pod = (name: string, nodeName: string): Manifest => ({
+const pod = (name: string, nodeName: string, hostPort?: number): Manifest => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name, namespace: 'default', labels: { app: name } },
@@ -51,19 +68,25 @@ const pod = (name: string, nodeName: string): Manifest => ({
       {
         name: 'server',
         image: 'example.com/server:1',
-        ports: protocols.map((protocol) => ({ name: protocol.toLowerCase(), containerPort: 8080, protocol })),
+        ports: protocols.map((protocol) => ({
+          name: protocol.toLowerCase(),
+          containerPort: 8080,
+          protocol,
+          ...(hostPort === undefined ? {} : { hostPort }),
+        })),
       },
     ],
   },
 })
 
-const service = (name: string, n: number, app: string): Manifest => ({
+const service = (name: string, n: number, app: string, dual: boolean): Manifest => ({
   apiVersion: 'v1',
   kind: 'Service',
   metadata: { name, namespace: 'default' },
   spec: {
     type: 'NodePort',
     clusterIP: `10.96.0.${n}`,
+    ...(dual ? { ipFamilyPolicy: 'PreferDualStack', clusterIPs: [`10.96.0.${n}`, `fd00:10:96::${n}`] } : {}),
     selector: { app },
     ports: protocols.map((protocol, i) => ({
       name: protocol.toLowerCase(),

@@ -102,6 +102,13 @@ describe('decode', () => {
     )
   })
 
+  test('an error that quotes less than Linux does is as short as it came', () => {
+    const message = { kind: 'error', type: 3, code: 0, quoted: syn, quotedBytes: 28 } as const
+    const told: IpPacket = { ...syn, payload: { kind: 'icmp', message } }
+    expect(encodePacket(told)).toHaveLength(20 + 8 + 28)
+    expect(decodePacket(encodePacket(told))).toMatchObject({ payload: { message: { type: 3, quotedBytes: 28 } } })
+  })
+
   test('the first fragment of a datagram tells its ports and length', () => {
     const whole: IpPacket = { ...syn, df: false, payload: { kind: 'udp', srcPort: 5000, dstPort: 53, data: 3000 } }
     const [first] = fragmentsOf(whole, 1480)
