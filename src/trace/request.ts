@@ -1,5 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import { hostNetns, type NetnsId, nodeNetns } from '../cluster/machine.ts'
+import type { Station } from '../cluster/underlay.ts'
 import type { OutsideTarget } from '../cluster/underlay-machines.ts'
 import { normalName } from '../dns/resolv-conf.ts'
 import type { Pod } from '../kube/objects/pod.ts'
@@ -284,7 +285,7 @@ function serviceTarget(
     if (target) return target
   }
   if (outsider && port?.nodePort !== undefined) {
-    const [node] = cluster.underlay.segments.flatMap((s) => s.nodes)
+    const node = readyNode(cluster)
     const note = {
       level: 'info',
       code: 'node-chosen',
@@ -305,6 +306,16 @@ function serviceTarget(
       problem: `Service ${namespace}/${name} has no address of the source's family`,
     }
   )
+}
+
+/** The first that is not said to be unready; the first of all where every one is. */
+function readyNode({ underlay, objects }: Cluster): Station | undefined {
+  const nodes = underlay.segments.flatMap((s) => s.nodes)
+  const isReady = ({ name }: Station): boolean => {
+    const ready = objects.get('Node', name)?.status?.conditions?.find((c) => c.type === 'Ready')
+    return ready === undefined || ready.status === 'True'
+  }
+  return nodes.find(isReady) ?? nodes[0]
 }
 
 /** Ingress addresses, and what stands for a load balancer whose status has a host name only. */

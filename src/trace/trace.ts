@@ -212,8 +212,10 @@ export interface Cost {
   readonly lookups: number
 }
 
+/** `brief`: said with -q as well. */
 export interface Note {
   readonly level: 'info' | 'warning'
+  readonly brief?: true
   readonly code: string
   readonly message: string
 }

@@ -5,9 +5,12 @@ import type { Branch, Hop, Step, Trace } from '../trace/trace.ts'
 import { destination, natText, passageText, source } from './step.ts'
 import { placeName } from './text.ts'
 
-/** `-q`: one line per hop at which something happened to the packet, with the hop's number. */
+/** `-q`: one line per hop at which something happened to the packet, with the hop's number; then what must not be missed. */
 export function formatBrief(trace: Trace): string {
-  return trace.branches.map((b) => `${[...branchLines(b), verdictLine(b)].join('\n')}\n`).join('\n')
+  const notes = trace.notes.flatMap((n) => (n.brief ? [`note ${n.message}\n`] : []))
+  return [trace.branches.map((b) => `${[...branchLines(b), verdictLine(b)].join('\n')}\n`).join('\n'), ...notes].join(
+    '',
+  )
 }
 
 function branchLines(branch: Branch): readonly string[] {
