@@ -33,6 +33,8 @@ export type Command =
       /** Modes of kube-proxy, whose answers are compared. */
       readonly compare: string | undefined
       readonly backend: string | undefined
+      /** Where captures are written to. */
+      readonly pcapDir: string | undefined
     })
   | (CommonArguments & {
       readonly command: 'get'
@@ -163,6 +165,10 @@ function parser(): ReturnType<typeof yargs> {
           describe: 'modes of kube-proxy, as iptables,ipvs,nftables: prints where their answers differ',
         })
         .option('backend', { type: 'string', describe: 'N-th endpoint, its name, or all (default: drawn by the seed)' })
+        .option('pcap-dir', {
+          type: 'string',
+          describe: 'directory for captures, one file per device on the way (with any output)',
+        })
         .example('$0 trace deploy/frontend svc/cart:7070 -f shop.yaml', 'from any frontend pod to a Service')
         .example('$0 trace external node/node-a:30080 -f shop.yaml', 'from outside to a node port'),
     )
@@ -298,7 +304,7 @@ function parser(): ReturnType<typeof yargs> {
     .option('output', {
       alias: 'o',
       type: 'string',
-      describe: 'text, minimal, json, json-lines (trace); wide, yaml, json, name, env (get); text, json (resolve)',
+      describe: 'text, minimal, json, json-lines, pcap, pcapng, html, svg, mermaid, dot (trace); wide, yaml, json, name, env (get); text, json (resolve)',
     })
     .option('seed', { type: 'number', default: 1, describe: 'for everything that chance decides' })
     .option('pod-network', { type: 'string', describe: 'pod networks, comma-separated (default: from the objects)' })
@@ -398,6 +404,7 @@ function toCommand(args: Raw): ParsedArguments {
           df: args.noDf === true ? false : args.df === true ? true : undefined,
           compare: text(args.compare),
           backend: text(args.backend),
+          pcapDir: text(args.pcapDir),
         },
       }
     case 'policy':

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { run } from './run.ts'
 
 // `kubehop ... | head` closes the pipe early; that is no error.
@@ -10,7 +11,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 process.exitCode = await run(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
+  outBytes: (bytes) => process.stdout.write(bytes),
   err: (text) => process.stderr.write(text),
+  writeFile(path, bytes) {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, bytes)
+  },
   files: {
     kindOf(path) {
       const stat = statSync(path, { throwIfNoEntry: false })

@@ -9,6 +9,7 @@ import { type IpPacket, type IpPayload, tcpFlag } from '../packet/packet.ts'
 import { advice } from './advice.ts'
 import { findBackend } from './backend.ts'
 import { bgpAdvice } from './bgp-advice.ts'
+import { captureOf } from './capture.ts'
 import type { EndProblem } from './end.ts'
 import { isEndProblem } from './end.ts'
 import { explanations } from './explain.ts'
@@ -145,6 +146,7 @@ function runBranch(network: Network, resolved: ResolvedRequest, request: TraceRe
     peerSeen: ending.kind === 'answered' ? { ip: ending.packet.src, port: portsOf(ending.packet)?.src } : undefined,
     sessions: sessionsOf(opening === visits ? events : opening.flatMap(eventsOf)),
     cost: costOf(events.map((e) => e.event)),
+    captured: captureOf(opening === visits ? visits : [...opening, ...visits], path),
   }
 }
 
@@ -229,7 +231,8 @@ function payloadOf(protocol: Protocol, srcPort: number, dstPort: number, size: n
     case 'tcp':
       return { kind: 'tcp', srcPort, dstPort, flags: tcpFlag.syn, seq: 0, ack: 0, options: 20, data: 0 }
     case 'udp':
-      return { kind: 'udp', srcPort, dstPort, data: room(8, 5) }
+      // Empty: bytes that mean nothing would be a malformed message of whatever protocol the port belongs to.
+      return { kind: 'udp', srcPort, dstPort, data: room(8, 0) }
     case 'sctp':
       return { kind: 'sctp', srcPort, dstPort, chunk: 'init', data: room(32, 0) }
     case 'icmp':

@@ -6,6 +6,7 @@ import type { Hook } from '../linux/netfilter/hook.ts'
 import type { Ip } from '../net/ip.ts'
 import type { Protocol } from '../net/port.ts'
 import type { IpPacket } from '../packet/packet.ts'
+import type { Captured } from './capture.ts'
 import type { Fraction } from './fraction.ts'
 
 /** What happened to one connection: the question, and every branch that chance could take. */
@@ -131,6 +132,8 @@ export interface Branch {
   readonly peerSeen: { readonly ip: Ip; readonly port: number | undefined } | undefined
   readonly sessions: readonly Session[]
   readonly cost: Cost
+  /** In journey order. */
+  readonly captured: readonly Captured[]
 }
 
 /** A lot that was drawn on the way, and how often it falls so. */

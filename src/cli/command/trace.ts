@@ -5,6 +5,7 @@ import { isEndProblem } from '../../trace/end.ts'
 import type { TraceRequest } from '../../trace/request.ts'
 import { trace } from '../../trace/run.ts'
 import { sweep } from '../../trace/sweep.ts'
+import type { Trace } from '../../trace/trace.ts'
 import { formatBrief } from '../../view/brief.ts'
 import { formatComparison, formatComparisonJson } from '../../view/comparison.ts'
 import { exitCodeOf, formatJson, formatJsonLines } from '../../view/json.ts'
@@ -12,13 +13,14 @@ import { formatMinimal } from '../../view/minimal.ts'
 import { formatSweep, formatSweepJson } from '../../view/sweep.ts'
 import { formatTrace } from '../../view/text.ts'
 import type { Command } from '../arguments.ts'
+import { listPcapFiles, writePcapFiles, writePcapng } from '../capture-output.ts'
 import type { ExitCode, Io } from '../io.ts'
 import { builtCluster, loadCluster, loadInput } from '../load.ts'
 import { textOptions } from '../terminal.ts'
 
 type TraceCommand = Extract<Command, { command: 'trace' }>
 
-const formats = ['text', 'minimal', 'json', 'json-lines'] as const
+const formats = ['text', 'minimal', 'json', 'json-lines', 'pcap', 'pcapng'] as const
 
 export function runTrace(args: TraceCommand, io: Io): ExitCode {
   const wrong = wrongArgument(args)
@@ -37,8 +39,17 @@ export function runTrace(args: TraceCommand, io: Io): ExitCode {
     io.err(`kubehop: ${result.problem}\n`)
     return 2
   }
-  io.out(format(result, args, io))
-  return exitCodeOf(result.verdict)
+  return writeResult(result, args, io) ? exitCodeOf(result.verdict) : 2
+}
+
+/** Prints the trace, and writes the captures that were asked for; false where that fails, which is told. */
+function writeResult(result: Trace, args: TraceCommand, io: Io): boolean {
+  const { pcapDir, output } = args
+  const files = pcapDir === undefined ? [] : writePcapFiles(result, pcapDir, io)
+  if (!files) return false
+  if (output === 'pcapng') return writePcapng(result, io)
+  io.out(output === 'pcap' ? listPcapFiles(files, pcapDir ?? '') : format(result, args, io))
+  return true
 }
 
 function requestOf(args: TraceCommand, [only]: readonly number[]): TraceRequest {
@@ -102,7 +113,7 @@ function runSweep(
 const sizesOf = (text: string | undefined): readonly number[] =>
   text === undefined ? [] : [...new Set(text.split(',').map((t) => Number(t.trim())))]
 
-function format(result: Parameters<typeof formatTrace>[0], args: TraceCommand, io: Io): string {
+function format(result: Trace, args: TraceCommand, io: Io): string {
   switch (args.output) {
     case 'json':
       return formatJson(result)
@@ -121,6 +132,11 @@ function wrongArgument(args: TraceCommand): string | undefined {
     return `--compare ${args.compare}: expected two or three of iptables, ipvs, nftables`
   if (args.output !== undefined && !formats.some((f) => f === args.output))
     return `-o ${args.output}: expected one of ${formats.join(', ')}`
+  const capturing = args.pcapDir !== undefined || args.output === 'pcap' || args.output === 'pcapng'
+  if (args.output === 'pcap' && args.pcapDir === undefined)
+    return '-o pcap: --pcap-dir DIR is missing: where the captures are written to'
+  if (capturing && (args.backend === 'all' || args.compare !== undefined || sizesOf(args.size).length > 1))
+    return 'a capture is of one connection: without --backend all, --compare and several sizes'
   if (args.protocol !== undefined && !['tcp', 'udp', 'sctp', 'icmp', 'icmpv6'].includes(args.protocol.toLowerCase()))
     return `--protocol ${args.protocol}: expected tcp, udp, sctp or icmp`
   if (args.srcPort !== undefined && (args.srcPort < 1 || args.srcPort > 65535))
