@@ -1,10 +1,20 @@
 import type { NetnsId } from '../cluster/machine.ts'
+import type { Hook } from '../linux/netfilter/hook.ts'
 import { decodeFrame, decodePacket } from '../packet/decode.ts'
 import type { Frame, IpPacket } from '../packet/packet.ts'
 import { addLine, type Observation, silent } from './observation.ts'
 import type { ProbeReply, TraceMessage } from './observer-message.ts'
 import { endsLine, isHousekeeping, isHousekeepingRun, type PortText, redirectText } from './packet-line.ts'
-import { chainHead, connectionLine, deviceLine, icmpOutcome, runLine, servedLine, unsigned } from './predict.ts'
+import {
+  chainHead,
+  connectionLine,
+  deviceLine,
+  icmpOutcome,
+  iptablesChain,
+  runLine,
+  servedLine,
+  unsigned,
+} from './predict.ts'
 
 /** What the observer saw, in the lines that a prediction has. */
 export function observationOf(
@@ -12,12 +22,13 @@ export function observationOf(
   idOf: (name: string) => NetnsId,
   bridges: ReadonlySet<string>,
   port: PortText,
+  nftHooks: NftHooks,
 ): Observation {
   return {
     outcome: outcomeOf(reply),
     served: reply.served.map((s) => servedLine(idOf(s.netns), [s.local, s.localPort], [s.peer, s.peerPort], port)),
     devices: devicesOf(reply, idOf, bridges, port),
-    chains: chainsOf(reply.trace, idOf, port),
+    chains: chainsOf(reply.trace, idOf, port, nftHooks),
     connections: connectionsOf(reply, idOf, port),
   }
 }
@@ -66,11 +77,21 @@ interface Run {
   verdict: string
 }
 
+/** Hooks of the base chains of nft's own tables: by `NETNS ip kube-proxy filter-input`. */
+export type NftHooks = ReadonlyMap<string, Hook>
+
+function baseOf({ netns, family = '', table = '', chain = '' }: TraceMessage, nftHooks: NftHooks) {
+  const hook = nftHooks.get(`${netns} ${family} ${table} ${chain}`)
+  if (hook !== undefined) return { name: `nft ${family} ${table} ${chain}`, hook }
+  return { name: iptablesChain(family, table, chain), hook: chain.toLowerCase() as Hook }
+}
+
 /** The first event of each run of a base chain tells the packet; the others are joined to it by the trace's id. */
 function chainsOf(
   trace: readonly TraceMessage[],
   idOf: (name: string) => NetnsId,
   port: PortText,
+  nftHooks: NftHooks,
 ): Observation['chains'] {
   const runs: Run[] = []
   const current = new Map<string, Run>()
@@ -79,8 +100,8 @@ function chainsOf(
     const key = `${event.netns} ${event.id}`
     if (event.network !== undefined) {
       const packet = endsOf(event, port)
-      const { family = '', table = '', chain = '' } = event
-      const head = chainHead(family, table, chain, event.in ?? undefined, event.out ?? undefined, packet)
+      const { name, hook } = baseOf(event, nftHooks)
+      const head = chainHead(name, hook, event.in ?? undefined, event.out ?? undefined, packet)
       const run = { netns: idOf(event.netns), head, rules: [], verdict: 'accept' }
       runs.push(run)
       current.set(key, run)

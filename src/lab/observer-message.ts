@@ -4,6 +4,12 @@ export type ObserverMessage =
   | { readonly do: 'build'; readonly script: string }
   | { readonly do: 'observe'; readonly spaces: Readonly<Record<string, SpaceWatch>> }
   | { readonly do: 'restore'; readonly netns: string; readonly family: 'ipv4' | 'ipv6'; readonly rules: string }
+  /** Rules of nft, each with its 1-based place in its chain, in place of those that stand there. */
+  | {
+      readonly do: 'replace'
+      readonly netns: string
+      readonly rules: readonly (readonly [family: string, table: string, chain: string, n: number, rule: string])[]
+    }
   | ProbeMessage
 
 export interface SpaceWatch {
@@ -11,6 +17,8 @@ export interface SpaceWatch {
   readonly trace: readonly ('ip' | 'ip6')[]
   readonly listen: readonly (readonly [protocol: string, address: string | null, port: number])[]
   readonly tunnels: readonly TunnelWatch[]
+  /** Sets of nft that packets add to, `ip kube-proxy affinity-x`: emptied before each probe. */
+  readonly learning: readonly string[]
 }
 
 /** A TUN device whose packets go to peers as datagrams, and back. */
@@ -98,6 +106,7 @@ export interface ProbeReply {
 export interface TraceMessage {
   readonly netns: string
   readonly lost?: boolean
+  /** Of nft: `ip`, `ip6`, `inet`. */
   readonly family?: string
   readonly table?: string
   readonly chain?: string

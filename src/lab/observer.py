@@ -106,7 +106,7 @@ def trace_events(data):
     for kind, body in messages(data):
         if kind != (10 << 8 | 17):
             continue
-        event = {'family': {2: 'ipv4', 10: 'ipv6'}.get(body[0], str(body[0]))}
+        event = {'family': {1: 'inet', 2: 'ip', 10: 'ip6'}.get(body[0], str(body[0]))}
         for tag, value in attributes(body[4:]):
             if tag == 1:
                 event['table'] = text_of(value)
@@ -232,8 +232,9 @@ def packet_ring():
 class Space:
     """One namespace of the lab with all that listens in it: to packets, to rules, to connections."""
 
-    def __init__(self, name, traced, listen, tunnels):
+    def __init__(self, name, traced, listen, tunnels, learning):
         self.name = name
+        self.learning = learning
         self.trace = self.conntrack = None
         self.rules = {}
         self.problems = []
@@ -272,7 +273,7 @@ class Space:
         for line in text.splitlines():
             head = re.match(r'table (\S+) (\S+) \{', line)
             if head:
-                family, table = {'ip': 'ipv4', 'ip6': 'ipv6'}.get(head[1], head[1]), head[2]
+                family, table = head[1], head[2]
             head = re.match(r'\tchain (\S+) \{', line)
             if head:
                 chain, n = head[1], 0
@@ -317,6 +318,8 @@ class Space:
                 flush_connections(self.conntrack)
             except OSError:
                 pass
+        if self.learning:
+            run_within(self.name, ['nft', '-f', '-'], ''.join('flush set %s\n' % one for one in self.learning))
         with Within(self.name):
             for path in ('/proc/sys/net/ipv4/route/flush', '/proc/sys/net/ipv6/route/flush'):
                 try:
@@ -600,7 +603,7 @@ class Lab:
         for name in message['spaces']:
             await_ports(name)
         for name, how in message['spaces'].items():
-            self.spaces[name] = Space(name, how.get('trace'), how['listen'], how['tunnels'])
+            self.spaces[name] = Space(name, how.get('trace'), how['listen'], how['tunnels'], how['learning'])
         return {'problems': {n: s.problems for n, s in self.spaces.items() if s.problems}}
 
     def restore(self, message):
@@ -608,6 +611,17 @@ class Lab:
         tool = os.environ['IPTABLES_RESTORE' if message['family'] == 'ipv4' else 'IP6TABLES_RESTORE']
         code, _, err = run_within(message['netns'], [tool], message['rules'])
         self.spaces[message['netns']].read_handles()
+        return {'ok': code == 0, 'error': err.strip()}
+
+    def replace(self, message):
+        """Single nft rules in place of those that are loaded; everything keeps its order."""
+        space = self.spaces[message['netns']]
+        handles = {(family, table, chain, n): handle for (family, table, chain, handle), n in space.rules.items()}
+        lines = []
+        for family, table, chain, n, text in message['rules']:
+            lines.append('replace rule %s %s %s handle %d %s' % (family, table, chain, handles[(family, table, chain, n)], text))
+        code, _, err = run_within(message['netns'], ['nft', '-f', '-'], '\n'.join(lines) + '\n')
+        space.read_handles()
         return {'ok': code == 0, 'error': err.strip()}
 
     def probe(self, message):

@@ -1,6 +1,7 @@
 import type { TableName } from '../artefact/iptables/rule.ts'
 import { type Network, type Visit, World } from '../cluster/loop.ts'
 import type { NetnsId } from '../cluster/machine.ts'
+import type { Hook } from '../linux/netfilter/hook.ts'
 import { listConntrack } from '../linux/netns.ts'
 import { zeroMac } from '../net/mac.ts'
 import { type Frame, packetFamily, tcpFlag } from '../packet/packet.ts'
@@ -190,13 +191,24 @@ function runsIn(netns: NetnsId, events: Visit['events'], network: Network, port:
   const runs: Run[] = []
   let current: Run | undefined
   for (const event of events) {
-    if (event.kind === 'stage') {
+    if (event.kind === 'stage' && event.stage === 'nftables') {
+      const { hook, chain = '', packet } = event
+      const name = `nft ${chain}`
+      current = {
+        netns,
+        head: chainHead(name, hook, event.in, event.out, endsLine(packet, port)),
+        rules: [],
+        verdict: 'accept',
+      }
+      runs.push(current)
+    } else if (event.kind === 'stage') {
       const { hook, stage, packet } = event
       const chain = hook.toUpperCase()
       const table = iptables?.[packetFamily(packet)].tables.find((t) => t.name === (stage as TableName))
       current = undefined
       if (!table?.chains.some((c) => c.name === chain)) continue
-      const head = chainHead(packetFamily(packet), stage, chain, event.in, event.out, endsLine(packet, port))
+      const name = iptablesChain(packetFamily(packet) === 'ipv6' ? 'ip6' : 'ip', stage, chain)
+      const head = chainHead(name, hook, event.in, event.out, endsLine(packet, port))
       current = { netns, head, rules: [], verdict: 'accept' }
       runs.push(current)
     } else if (event.kind === 'rule' && current) {
@@ -209,17 +221,20 @@ function runsIn(netns: NetnsId, events: Visit['events'], network: Network, port:
 
 /** The kernel does not tell the incoming device at POSTROUTING. */
 export function chainHead(
-  family: string,
-  table: string,
-  chain: string,
+  name: string,
+  hook: Hook,
   from: string | undefined,
   to: string | undefined,
   packet: string,
 ): string {
-  const arrival = chain === 'POSTROUTING' || chain === 'OUTPUT' ? '' : ` in ${from ?? '-'}`
-  const departure = chain === 'PREROUTING' || chain === 'INPUT' ? '' : ` out ${to ?? '-'}`
-  return `${family === 'ipv6' ? 'ip6 ' : ''}${table} ${chain}${arrival}${departure} ${packet}`
+  const arrival = hook === 'postrouting' || hook === 'output' ? '' : ` in ${from ?? '-'}`
+  const departure = hook === 'prerouting' || hook === 'input' ? '' : ` out ${to ?? '-'}`
+  return `${name}${arrival}${departure} ${packet}`
 }
+
+/** `nat PREROUTING`, `ip6 nat PREROUTING`. */
+export const iptablesChain = (family: string, table: string, chain: string): string =>
+  `${family === 'ip6' ? 'ip6 ' : ''}${table} ${chain}`
 
 function connectionsIn(world: World, network: Network, port: PortText): Observation['connections'] {
   const lines = new Map<NetnsId, string[]>()

@@ -1,16 +1,17 @@
 import { formatRuleset } from '../artefact/iptables/print.ts'
 import type { NetnsState } from '../artefact/netns.ts'
+import { type NftTable, tableKey } from '../artefact/nft/ruleset.ts'
 import type { Network, Visit } from '../cluster/loop.ts'
 import type { Machine, NetnsId } from '../cluster/machine.ts'
 import type { UserTunnel } from '../cni/result.ts'
-import { families } from '../net/ip.ts'
+import { type Family, families } from '../net/ip.ts'
 import { formatPrefix } from '../net/prefix.ts'
 import type { Lot } from '../trace/lots.ts'
 import { type Compared, compareBranches, type Part } from './compare.ts'
-import { forceLots } from './force.ts'
+import { forceLots, forceNftLots } from './force.ts'
 import { portsOfNetwork, portText } from './known-ports.ts'
 import type { Observation } from './observation.ts'
-import { observationOf } from './observe.ts'
+import { type NftHooks, observationOf } from './observe.ts'
 import type {
   Done,
   Hello,
@@ -130,16 +131,23 @@ const watches = (plan: LabPlan): Extract<ObserverMessage, { do: 'observe' }>['sp
       name,
       {
         trace: [
-          ...(state.iptables.ipv4.tables.length > 0 ? (['ip'] as const) : []),
-          ...(plan.ipv6 && state.iptables.ipv6.tables.length > 0 ? (['ip6'] as const) : []),
+          ...(hasRules(state, 'ipv4') ? (['ip'] as const) : []),
+          ...(plan.ipv6 && hasRules(state, 'ipv6') ? (['ip6'] as const) : []),
         ],
         listen: state.sockets
           .filter((s) => !machine.tunnels?.some((t) => t.owner === s.owner))
           .map((s) => [s.protocol, s.address ?? null, s.port] as const),
+        learning: nftTables(state).flatMap((t) =>
+          t.sets.filter((set) => set.flags?.includes('dynamic')).map((set) => `${tableKey(t)} ${set.name}`),
+        ),
         tunnels: (machine.tunnels ?? []).flatMap((t) => tunnelWatch(t, state)),
       },
     ]),
   )
+
+const hasRules = (state: NetnsState, family: Family): boolean =>
+  state.iptables[family].tables.length > 0 ||
+  nftTables(state).some((t) => t.family === 'inet' || t.family === (family === 'ipv4' ? 'ip' : 'ip6'))
 
 /** None where the device is not there. */
 function tunnelWatch({ device, local, port, peers }: UserTunnel, state: NetnsState): readonly TunnelWatch[] {
@@ -184,6 +192,10 @@ async function force({ observer, plan }: Running, lots: readonly Lot[]): Promise
       await observer.ask<Done>({ do: 'restore', netns: name, family, rules: after })
       undo.push({ do: 'restore', netns: name, family, rules: before })
     }
+    const { forced, before } = forceNftLots(nftTables(state), lots)
+    if (forced.length === 0) continue
+    await observer.ask<Done>({ do: 'replace', netns: name, rules: forced })
+    undo.push({ do: 'replace', netns: name, rules: before })
   }
   return async () => {
     for (const message of undo) await observer.ask<Done>(message)
@@ -198,21 +210,37 @@ function judge(
 ): Outcome {
   const ids = new Map(plan.spaces.map((s) => [s.name, s.machine.id]))
   const traced = new Set(plan.spaces.filter((s) => tablesOf(s.state) > 0).map((s) => s.machine.id))
-  const observed = observationOf(reply, (name) => ids.get(name) ?? (name as NetnsId), bridgesOf(network), port)
+  const observed = observationOf(
+    reply,
+    (name) => ids.get(name) ?? (name as NetnsId),
+    bridgesOf(network),
+    port,
+    nftHooks(plan),
+  )
   const predicted = predictions.map((p) => ({
     ...p.observation,
     connections: new Map([...p.observation.connections].filter(([id]) => traced.has(id))),
   }))
-  // How nft's own rules are told of differs from iptables' still.
-  const unclear = reply.trace.some((t) => t.lost) || plan.spaces.some((s) => s.state.nftables !== undefined)
-  const leftOut = new Set<Part>(unclear ? ['chains'] : [])
+  const leftOut = new Set<Part>(reply.trace.some((t) => t.lost) ? ['chains'] : [])
   const compared = compareBranches(predicted, observed, leftOut)
   if (!compared.difference) return { kind: 'agrees', observed, branch: compared.index, branches: predicted.length }
   const nearest = predicted[compared.index] ?? observed
   return { kind: 'differs', compared, predicted: nearest, observed }
 }
 
-const tablesOf = (s: NetnsState): number => s.iptables.ipv4.tables.length + s.iptables.ipv6.tables.length
+const tablesOf = (s: NetnsState): number =>
+  s.iptables.ipv4.tables.length + s.iptables.ipv6.tables.length + nftTables(s).length
+
+const nftTables = (s: NetnsState): readonly NftTable[] => s.nftables?.tables ?? []
+
+const nftHooks = ({ spaces }: LabPlan): NftHooks =>
+  new Map(
+    spaces.flatMap(({ name, state }) =>
+      nftTables(state).flatMap((t) =>
+        t.chains.flatMap((c) => (c.base ? [[`${name} ${tableKey(t)} ${c.name}`, c.base.hook] as const] : [])),
+      ),
+    ),
+  )
 
 function notComparable(
   predictions: readonly Prediction[],
