@@ -28,6 +28,8 @@ export interface SendRequest {
   readonly owner: string
   /** SO_MARK. */
   readonly mark?: number
+  /** SO_BROADCAST. */
+  readonly broadcast?: true
 }
 
 /** What a namespace asks of the loop. In order. */

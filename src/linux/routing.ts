@@ -61,7 +61,8 @@ export function routeOutput(
 }
 
 function decideOutput(work: Work, flow: Flow): OutputRoute {
-  if (flow.dst === limitedBroadcast) return limitedBroadcastRoute(work, flow)
+  const device = flow.oif ?? deviceOfSource(work, flow)
+  if (device !== undefined && flow.dst === limitedBroadcast) return limitedBroadcastRoute(work, flow, device)
   const result = find(work, flow)
   if (result.kind === 'none') return { kind: 'error', errno: 'ENETUNREACH', outcome: { kind: 'none' } }
   if (result.kind === 'refused') {
@@ -90,10 +91,13 @@ function mayLeave(work: Work, src: Ip, dst: Dst): boolean {
   return conf(work, 'ipv4', dst.device, 'route_localnet') !== 0
 }
 
-function limitedBroadcastRoute(work: Work, flow: Flow): OutputRoute {
-  const device = flow.oif ?? [...work.ns.links.values()].find((l) => l.up && l.kind.kind !== 'loopback')?.name
-  const link = device && work.ns.links.get(device)
-  if (!device || !link) return { kind: 'error', errno: 'ENETUNREACH', outcome: { kind: 'none' } }
+/** Sent from an address of its own, a broadcast leaves by that address's device, whatever the routes are. */
+const deviceOfSource = (work: Work, { src, dst }: Flow): DeviceName | undefined =>
+  src !== undefined && dst === limitedBroadcast ? work.ns.addresses.byIp.get(src)?.[0]?.dev : undefined
+
+function limitedBroadcastRoute(work: Work, flow: Flow, device: DeviceName): OutputRoute {
+  const link = work.ns.links.get(device)
+  if (!link) return { kind: 'error', errno: 'ENETUNREACH', outcome: { kind: 'none' } }
   const dst: Dst = { kind: 'broadcast', device, nexthop: flow.dst, mtu: link.mtu, route: undefined }
   return { kind: 'ok', dst, src: flow.src ?? sourceAddress(work, device, undefined, 'link') }
 }
@@ -107,7 +111,8 @@ export function dstOf(work: Work, found: FibRoute, target: Ip): Dst | undefined 
   const link = found.device === undefined ? undefined : work.ns.links.get(found.device)
   if (!link) return undefined
   const mtu = Math.min(route.mtu ?? link.mtu, link.mtu)
-  const kind = isMulticastIp(target) ? 'multicast' : route.type === 'broadcast' ? 'broadcast' : 'unicast'
+  const toAll = route.type === 'broadcast' || target === limitedBroadcast
+  const kind = isMulticastIp(target) ? 'multicast' : toAll ? 'broadcast' : 'unicast'
   return { kind, device: link.name, nexthop: route.via ?? target, mtu, route }
 }
 

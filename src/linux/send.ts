@@ -1,6 +1,7 @@
 import { familyOf, type Ip } from '../net/ip.ts'
 import { packetLength } from '../packet/length.ts'
 import type { IpPacket } from '../packet/packet.ts'
+import { meantAddress, type Refusal, refusedRouted, refusedUnrouted } from './destination.ts'
 import type { Errno } from './event.ts'
 import { addressType } from './hooks.ts'
 import type { SendRequest } from './kernel.ts'
@@ -11,12 +12,18 @@ import { connect, endsAt, findConnected, findListener, swapEnds } from './socket
 import { drop, type Work } from './work.ts'
 
 /** A process sends: the system call, its errors, and the socket that then awaits the answer. */
-export function send(work: Work, request: SendRequest): void {
+export function send(work: Work, asked: SendRequest): void {
+  const request = { ...asked, dst: meantAddress(asked) }
   const mark = request.mark ?? 0
   const { owner, payload } = request
   if (request.src !== undefined && addressType(work, request.src) !== 'LOCAL') {
     drop(work, 'source-not-local', draft(request, request.src), `${request.src} is no address of this namespace`)
     fail(work, owner, 'EADDRNOTAVAIL', `cannot bind to ${request.src}`)
+    return
+  }
+  const never = refusedUnrouted(request)
+  if (never) {
+    refuse(work, request, never)
     return
   }
   const route = routeOutput(work, { src: request.src, dst: request.dst, mark }, 'output')
@@ -27,6 +34,11 @@ export function send(work: Work, request: SendRequest): void {
     const reason = refused ? (`${kind}-route` as const) : localnet ? 'martian-source' : 'no-route'
     drop(work, reason, draft(request, request.src), whyNot(request, kind, localnet))
     fail(work, owner, route.errno, `to ${request.dst}`)
+    return
+  }
+  const refused = refusedRouted(request, route.dst)
+  if (refused) {
+    refuse(work, request, refused)
     return
   }
   if (route.src === undefined) {
@@ -51,6 +63,11 @@ export function send(work: Work, request: SendRequest): void {
   const errno = localOut(work, { ...skbOf(packet), mark }, route.dst)
   // connect() does not hear of it: TCP takes a lost SYN for a lost SYN (tcp_connect).
   if (errno !== undefined && payload.kind !== 'tcp') fail(work, owner, errno, 'netfilter on the way out')
+}
+
+function refuse(work: Work, request: SendRequest, { errno, why }: Refusal): void {
+  drop(work, 'martian-destination', draft(request, request.src), why)
+  fail(work, request.owner, errno, `to ${request.dst}`)
 }
 
 function whyNot(request: SendRequest, kind: string, localnet: boolean): string {

@@ -5,6 +5,7 @@ import type { OutsideTarget } from '../cluster/underlay-machines.ts'
 import { normalName } from '../dns/resolv-conf.ts'
 import type { Pod } from '../kube/objects/pod.ts'
 import type { Service } from '../kube/objects/service.ts'
+import { isNoHost } from '../linux/destination.ts'
 import { type Family, familyOf, type Ip, parseIp } from '../net/ip.ts'
 import { type Protocol, parsePort } from '../net/port.ts'
 import {
@@ -389,7 +390,7 @@ function addressTarget(cluster: Cluster, text: EndText, protocol: Protocol, from
 function outsideFor(cluster: Cluster, dst: Ip, port: number, protocol: Protocol): readonly OutsideTarget[] {
   const [host] = cluster.underlay.hosts
   const isHost = host?.addresses.includes(dst) ?? false
-  if (!isHost && cluster.isInside(dst)) return []
+  if (!isHost && (cluster.isInside(dst) || isNoHost(dst))) return []
   const listening = isHost && (host?.listens.length ?? 0) > 0
   const socket =
     (protocol === 'tcp' || protocol === 'udp' || protocol === 'sctp') && !listening
