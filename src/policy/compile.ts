@@ -26,26 +26,41 @@ export interface CompiledPolicies {
   rows(direction: PolicyDirection, query: MatrixQuery): Bitset
   /** The ends that have the port which is asked for. */
   withPort(query: MatrixQuery): Bitset
+  /** The policies that decide whether end i may, as far as this direction goes, and the other end is j. */
+  deciders(direction: PolicyDirection, query: MatrixQuery): Deciders
 }
+
+export type Deciders = (subject: number, other: number) => { readonly allows: boolean; readonly by: readonly Policy[] }
 
 /** `ends` are best one of each class. */
 export function compilePolicies(policies: readonly Policy[], ends: readonly End[]): CompiledPolicies {
   const sets = setsOf(policies, ends)
-  const inOrder = policies.toSorted((a, b) => tierRank[a.tier] - tierRank[b.tier] || byPriority(a, b))
+  // NetworkPolicies have no order: they stay as they were given.
+  const inOrder = policies.toSorted(
+    (a, b) => tierRank[a.tier] - tierRank[b.tier] || (a.tier === 'network' ? 0 : byPriority(a, b)),
+  )
   const subjects = inOrder.map((policy) => ({ policy, set: sets.podSet(policy.subject) }))
   const everyone = fullSet(ends.length)
   const known = new Map<string, PortSets>()
   const portsOf = (query: MatrixQuery): PortSets =>
     remembered(known, `${query.port}/${query.protocol}`, () => portSets(ends, query))
-  return {
-    withPort: (query) => portsOf(query).having,
-    rows(direction, query) {
+  const asked = new Map<string, readonly (readonly CompiledPolicy[])[]>()
+  const askedBy = (direction: PolicyDirection, query: MatrixQuery): readonly (readonly CompiledPolicy[])[] =>
+    remembered(asked, `${direction} ${query.port}/${query.protocol}`, () => {
       const ports = portsOf(query)
       const compiled = subjects.flatMap(({ policy, set }) => {
         const rules = policy[direction]?.map((rule) => compileRule(rule, sets, ports, everyone))
-        return rules ? [{ tier: policy.tier, subjects: set, rules }] : []
+        return rules ? [{ policy, tier: policy.tier, subjects: set, rules }] : []
       })
-      return rowsOf(perSubject(compiled, ends.length), everyone)
+      return perSubject(compiled, ends.length)
+    })
+  return {
+    withPort: (query) => portsOf(query).having,
+    rows: (direction, query) => rowsOf(askedBy(direction, query), everyone),
+    deciders(direction, query) {
+      const own = askedBy(direction, query)
+      const isolating = new Map<number, readonly Policy[]>()
+      return (subject, other) => decide(own[subject] ?? [], subject, other, isolating)
     },
   }
 }
@@ -53,6 +68,7 @@ export function compilePolicies(policies: readonly Policy[], ends: readonly End[
 const tierRank: Readonly<Record<Tier, number>> = { admin: 0, network: 1, baseline: 2 }
 
 interface CompiledPolicy {
+  readonly policy: Policy
   readonly tier: Tier
   readonly subjects: Bitset
   readonly rules: readonly CompiledRule[]
@@ -126,6 +142,41 @@ function askInOrder(policies: readonly CompiledPolicy[], tier: Tier, i: number, 
     }
   }
   state.open = union(state.open.length * 32, [state.open, passed])
+}
+
+/** The walk for one other end, with who decides. `isolating` remembers the NetworkPolicies of each subject. */
+function decide(
+  asked: readonly CompiledPolicy[],
+  subject: number,
+  other: number,
+  isolating: Map<number, readonly Policy[]>,
+): ReturnType<Deciders> {
+  const holds = (rule: CompiledRule): boolean => hasBit(rule.subjects, subject) && hasBit(rule.others, other)
+  for (const tier of ['admin', 'network', 'baseline'] as const) {
+    const own = asked.filter((p) => p.tier === tier)
+    if (own.length === 0) continue
+    if (tier === 'network') {
+      const by = own.filter((p) => p.rules.some(holds)).map((p) => p.policy)
+      if (by.length > 0) return { allows: true, by }
+      return { allows: false, by: remembered(isolating, subject, () => own.map((p) => p.policy)) }
+    }
+    const first = firstHolding(own, holds)
+    if (first && first.action !== 'pass') return { allows: first.action === 'allow', by: [first.policy] }
+  }
+  return nobody
+}
+
+const nobody: ReturnType<Deciders> = { allows: true, by: [] }
+
+function firstHolding(
+  policies: readonly CompiledPolicy[],
+  holds: (rule: CompiledRule) => boolean,
+): { readonly policy: Policy; readonly action: Action } | undefined {
+  for (const { policy, rules } of policies) {
+    const rule = rules.find(holds)
+    if (rule) return { policy, action: rule.action }
+  }
+  return undefined
 }
 
 interface Sets {

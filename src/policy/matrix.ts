@@ -1,5 +1,5 @@
 import { addBit, andInto, type Bitset, countMembers, hasBit, transpose, wordsFor } from './bitset.ts'
-import { compilePolicies } from './compile.ts'
+import { type CompiledPolicies, compilePolicies } from './compile.ts'
 import type { End } from './end.ts'
 import { classify, type EndClasses } from './end-class.ts'
 import { remembered } from './label-index.ts'
@@ -27,6 +27,8 @@ export interface ClassMatrix {
 
 export interface CompiledClasses extends EndClasses {
   query(query: MatrixQuery): ClassMatrix
+  /** Of classes, in place of ends. */
+  readonly deciders: CompiledPolicies['deciders']
 }
 
 /** Compiles once, for any number of queries. Ends that are pods of several families are taken at their `ip`. */
@@ -35,7 +37,7 @@ export function compileClasses(policies: readonly Policy[], ends: readonly End[]
   const compiled = compilePolicies(policies, representatives)
   const count = representatives.length
   return {
-    ...{ representatives, classOf },
+    ...{ representatives, classOf, deciders: compiled.deciders },
     query(query) {
       const inbound = compiled.rows('ingress', query)
       andInto(inbound, transpose(compiled.rows('egress', query), count, count))

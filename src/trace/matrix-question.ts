@@ -8,7 +8,7 @@ import type { Protocol } from '../net/port.ts'
 import { hostPrefix, type Prefix, parsePrefix } from '../net/prefix.ts'
 import { type PolicyCluster, policyCluster } from '../policy/cluster.ts'
 import { type EndProblem, isEndProblem } from './end.ts'
-import { buildMatrix, type Destination, type Judge, type Matrix } from './matrix.ts'
+import { buildMatrix, buildMatrixUpTo, type Destination, type Judge, type Matrix } from './matrix.ts'
 import { dataplaneJudge, type Progress } from './matrix-dataplane.ts'
 import { blockName, type Grouping, type MatrixGroup, outsideGroups, podGroups } from './matrix-groups.ts'
 import { policyJudge } from './matrix-policy.ts'
@@ -35,8 +35,12 @@ export interface MatrixAxes {
   readonly destinations: readonly Destination[]
 }
 
-export function matrixAxes(objects: ObjectReader, question: MatrixQuestion): MatrixAxes | EndProblem {
-  const cluster = policyCluster(objects)
+/** `cluster` is that of axes over the same objects, where there are some. */
+export function matrixAxes(
+  objects: ObjectReader,
+  question: MatrixQuestion,
+  cluster: PolicyCluster = policyCluster(objects),
+): MatrixAxes | EndProblem {
   const [from, to] = [podFilter(question.from, question), podFilter(question.to, question)]
   if (isEndProblem(from)) return from
   if (isEndProblem(to)) return to
@@ -95,9 +99,24 @@ function outsideOf(
   return outsideGroups(blocks, policies)
 }
 
-/** What the policies mean. */
-export function policyMatrix(axes: MatrixAxes, notes: readonly Note[] = []): Matrix {
-  return assemble(axes, policyJudgeOf(axes), 'policy', notes)
+/** What the policies mean. A judge may serve axes that group the same pods differently. */
+export function policyMatrix(
+  axes: MatrixAxes,
+  notes: readonly Note[] = [],
+  judge: Judge = policyJudgeOf(axes),
+): Matrix {
+  return assemble(axes, judge, 'policy', notes)
+}
+
+/** As `policyMatrix`; undefined if it would have more than `mostKinds` rows or columns. */
+export function policyMatrixUpTo(
+  mostKinds: number,
+  axes: MatrixAxes,
+  notes: readonly Note[],
+  judge: Judge,
+): Matrix | undefined {
+  const about = { method: 'policy' as const, notes: [...notes, ...axisNotes(axes)] }
+  return buildMatrixUpTo(mostKinds, axes.sources, axes.destinations, judge, about)
 }
 
 export const policyJudgeOf = ({ cluster, sources, destinations }: MatrixAxes): Judge =>

@@ -58,6 +58,8 @@ export interface Matrix {
   cell(row: number, column: number): readonly PortCell[]
   /** The policies that decide about a cell's port; of a mixed cell, those that deny. */
   reasons(row: number, column: number, port: number, mostPairs?: number): CellReasons
+  /** The same of one group and one destination of a cell alone. */
+  pairReasons(from: MatrixGroup, to: Destination, port: number): CellReasons
   readonly notes: readonly Note[]
 }
 
@@ -68,23 +70,42 @@ export function buildMatrix(
   judge: Judge,
   about: Pick<Matrix, 'method' | 'notes'>,
 ): Matrix {
+  const built = buildMatrixUpTo(Number.POSITIVE_INFINITY, sources, destinations, judge, about)
+  if (!built) throw new Error('a matrix without limit has too many kinds')
+  return built
+}
+
+/** Undefined as soon as there turn out to be more than `mostKinds` rows, or columns. */
+export function buildMatrixUpTo(
+  mostKinds: number,
+  sources: readonly MatrixGroup[],
+  destinations: readonly Destination[],
+  judge: Judge,
+  about: Pick<Matrix, 'method' | 'notes'>,
+): Matrix | undefined {
   // First those that the judge itself can't tell apart: what is left is compared cell by cell.
   const rowParts = merge(sources, (g) => atomsOf(g.ends, judge).join()).map((groups) => ({
     ...{ groups, atoms: atomsOf(groups[0]?.ends ?? [], judge) },
   }))
-  const columnParts = merge(destinations, (d) => destinationKey(d, judge)).map((groups) => ({
-    ...{ groups, vectors: (groups[0]?.ports ?? []).map((p) => vectorOf(rowParts, p, judge)) },
-  }))
-  const merged = merge(columnParts, ({ groups, vectors }) =>
-    (groups[0]?.ports ?? []).map((p, i) => `${p.text} ${textOf(vectors[i])}`).join(';'),
-  )
-  const columns = merged.map((parts): Column => {
-    const groups = parts.flatMap((p) => p.groups)
+  const rowKinds = partition(rowParts.length)
+  const merged = new Map<string, { readonly groups: Destination[]; readonly vectors: readonly Uint8Array[] }>()
+  for (const groups of merge(destinations, (d) => destinationKey(d, judge))) {
+    const ports = groups[0]?.ports ?? []
+    const vectors = ports.map((p) => vectorOf(rowParts, p, judge))
+    const key = ports.map((p, i) => `${p.text} ${textOf(vectors[i])}`).join(';')
+    const known = merged.get(key)
+    if (known) known.groups.push(...groups)
+    else {
+      merged.set(key, { groups: [...groups], vectors })
+      for (const vector of vectors) rowKinds.refine(vector)
+    }
+    if (merged.size > mostKinds || rowKinds.count() > mostKinds) return undefined
+  }
+  const columns = [...merged.values()].map(({ groups }): Column => {
     return { groups, ports: groups[0]?.ports.map((p) => p.text) ?? [] }
   })
-  const vectors = merged.map(([first]) => first?.vectors ?? [])
-  const flat = vectors.flat()
-  const mergedRows = alike(rowParts.length, flat)
+  const vectors = [...merged.values()].map((m) => m.vectors)
+  const mergedRows = rowKinds.parts()
   const first = mergedRows.map(([i]) => i ?? 0)
   const rows = mergedRows.map((parts): Row => {
     const own = parts.flatMap((i) => rowParts[i] ?? [])
@@ -100,8 +121,20 @@ function cellsOf(
   columns: readonly Column[],
   reach: Matrix['reach'],
   judge: Judge,
-): Pick<Matrix, 'cell' | 'reasons'> {
+): Pick<Matrix, 'cell' | 'reasons' | 'pairReasons'> {
   const counter = pairCounter(rows, columns, judge)
+  const targets = columns.map(({ groups, ports }) =>
+    ports.map((_, p) => {
+      const ends = groups.flatMap((g) => g.ports[p]?.ends ?? [])
+      return atomsOf(ends, judge)
+    }),
+  )
+  const atoms = new Map<MatrixGroup | MatrixPort, readonly number[]>()
+  const remember = (of: MatrixGroup | MatrixPort): readonly number[] => {
+    const known = atoms.get(of) ?? atomsOf(of.ends, judge)
+    atoms.set(of, known)
+    return known
+  }
   return {
     cell(row, column) {
       const states = (columns[column]?.ports ?? []).map((port, p) => {
@@ -116,7 +149,15 @@ function cellsOf(
       })
       return states.filter((s) => s.total > 0)
     },
-    reasons: (row, column, port, mostPairs = 100) => reasonsOf(rows[row], columns[column], port, mostPairs, judge),
+    reasons(row, column, port, mostPairs = 100) {
+      const asked = columns[column]?.groups[0]?.ports[port]
+      const [from, to] = [rows[row]?.atoms ?? [], targets[column]?.[port] ?? []]
+      return asked ? reasonsOf(from, to, asked, mostPairs, judge) : noReasons
+    },
+    pairReasons(from, to, port) {
+      const asked = to.ports[port]
+      return asked ? reasonsOf(remember(from), remember(asked), asked, 100, judge) : noReasons
+    },
   }
 }
 
@@ -128,21 +169,31 @@ const textOf = (bytes: Uint8Array | undefined): string =>
     .update(bytes ?? new Uint8Array(0))
     .digest('base64')
 
-/** Positions at which all vectors have equal entries, by refining one vector after the other. */
-function alike(size: number, vectors: readonly Uint8Array[]): readonly (readonly number[])[] {
+interface Partition {
+  /** Splits parts whose positions have different entries. */
+  refine(vector: Uint8Array): void
+  count(): number
+  parts(): readonly (readonly number[])[]
+}
+
+/** Positions at which all vectors so far have equal entries. */
+function partition(size: number): Partition {
   const part = new Int32Array(size)
-  let parts = 1
-  for (const vector of vectors) {
-    const split = new Int32Array(parts * reaches.length).fill(-1)
-    let next = 0
-    for (let i = 0; i < size; i++) {
-      const key = (part[i] ?? 0) * reaches.length + (vector[i] ?? 0)
-      if (split[key] === -1) split[key] = next++
-      part[i] = split[key] ?? 0
-    }
-    parts = next
+  let count = 1
+  return {
+    refine(vector) {
+      const split = new Int32Array(count * reaches.length).fill(-1)
+      let next = 0
+      for (let i = 0; i < size; i++) {
+        const key = (part[i] ?? 0) * reaches.length + (vector[i] ?? 0)
+        if (split[key] === -1) split[key] = next++
+        part[i] = split[key] ?? 0
+      }
+      count = next
+    },
+    count: () => count,
+    parts: () => merge([...part.keys()], (i) => `${part[i]}`),
   }
-  return merge([...part.keys()], (i) => `${part[i]}`)
 }
 
 const destinationKey = (d: Destination, judge: Judge): string =>
@@ -208,12 +259,14 @@ function pairCounter(
   const portEnds = columns.map((c) =>
     c.ports.map((text) => c.groups.flatMap((g) => g.ports.find((p) => p.text === text)?.ends ?? [])),
   )
+  const fromTotals = fromCounts.map(sum)
   const toCounts = portEnds.map((ports) => ports.map((ends) => countAtoms(ends, judge)))
+  const toTotals = toCounts.map((ports) => ports.map(sum))
   const rowOf = new Map(rows.flatMap((r, i) => r.groups.flatMap((g) => g.ends.map((e) => [e.end, i] as const))))
   return (row, column, port, state) => {
     const to = toCounts[column]?.[port] ?? new Map<number, number>()
     const own = (portEnds[column]?.[port] ?? []).filter((e) => rowOf.get(e.end) === row)
-    const total = sum(fromCounts[row]) * sum(to) - own.length
+    const total = (fromTotals[row] ?? 0) * (toTotals[column]?.[port] ?? 0) - own.length
     if (state !== 'some') return { total, allowed: () => (state === 'all' ? total : 0) }
     const sample = columns[column]?.groups[0]?.ports[port]
     return { total, allowed: () => (sample ? countAllowed(fromCounts[row] ?? new Map(), to, own, sample, judge) : 0) }
@@ -239,8 +292,7 @@ function countAllowed(
   return allowed
 }
 
-const sum = (counts: ReadonlyMap<number, number> | undefined): number =>
-  [...(counts?.values() ?? [])].reduce((total, n) => total + n, 0)
+const sum = (counts: AtomCounts): number => [...counts.values()].reduce((total, n) => total + n, 0)
 
 function countAtoms(ends: readonly MatrixEnd[], judge: Judge): ReadonlyMap<number, number> {
   const counts = new Map<number, number>()
@@ -250,24 +302,20 @@ function countAtoms(ends: readonly MatrixEnd[], judge: Judge): ReadonlyMap<numbe
 
 /** Of the pairs that are denied; where none is, of all. Pairs beyond a number that nobody reads are left out. */
 function reasonsOf(
-  row: Row | undefined,
-  column: Column | undefined,
-  index: number,
+  from: readonly number[],
+  to: readonly number[],
+  port: MatrixPort,
   mostPairs: number,
   judge: Judge,
 ): CellReasons {
-  const port = column?.groups[0]?.ports[index]
-  if (!row || !port || !column) return { common: [], others: [] }
-  const to = atomsOf(
-    column.groups.flatMap((g) => g.ports[index]?.ends ?? []),
-    judge,
-  )
+  const [a = 0, b = 0] = [from[0], to[0]]
+  if (from.length === 1 && to.length === 1) return { common: judge.reasons(a, b, port), others: [] }
   const pairs: (readonly [number, number])[] = []
   const denied: (readonly [number, number])[] = []
   let seen = 0
   for (const b of to) {
     const open = judge.open(b, port)
-    for (const a of row.atoms) {
+    for (const a of from) {
       if (denied.length === mostPairs || (denied.length === 0 && seen++ >= manyPairs)) break
       if (!hasBit(open, a)) denied.push([a, b])
       else if (pairs.length < mostPairs) pairs.push([a, b])
@@ -277,6 +325,7 @@ function reasonsOf(
 }
 
 const manyPairs = 10_000
+const noReasons: CellReasons = { common: [], others: [] }
 
 function tally(lists: readonly (readonly string[])[]): CellReasons {
   const all = [...new Set(lists.flat())]

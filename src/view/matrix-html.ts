@@ -1,4 +1,5 @@
 import type { Matrix } from '../trace/matrix.ts'
+import { escapeHtml } from './escape-html.ts'
 import type { CellPart, GridCell } from './matrix-grid.ts'
 import { matrixGrid } from './matrix-grid.ts'
 import { byText, titleLine } from './matrix-text.ts'
@@ -19,28 +20,28 @@ thead small, tbody small { display: block; font-weight: 400; color: var(--faint)
 sup { font-size: .7em; margin-left: .15em } td:hover { outline: 2px solid var(--text); outline-offset: -2px } li { margin: .1rem 0 } .note { color: var(--text) }
 `
 
-/** One file that needs nothing else: no script, no font, no network. */
-export function formatMatrixHtml(matrix: Matrix): string {
+/** One file that needs nothing else: no script, no font, no network. Told in pieces, row by row. */
+export function* matrixHtml(matrix: Matrix): Generator<string> {
   const grid = matrixGrid(matrix, 4)
   const head = grid.columns.map(
     (c) =>
       `<th scope="col" title="${escapeHtml(c.members.join('\n'))}">${escapeHtml(c.label).replaceAll('/', '/<wbr>')}<small>${escapeHtml(c.ports.join(', '))}</small></th>`,
   )
-  const body = grid.rows.map((row, r) => {
-    const name = `<th scope="row" title="${escapeHtml(row.members.join('\n'))}">${escapeHtml(row.label)}${podsText(row.pods)}</th>`
-    const cells = grid.columns.map((_, c) => cellHtml(grid.cell(r, c), grid.reasons))
-    return `<tr>${name}${cells.join('')}</tr>`
-  })
   const title = escapeHtml(titleLine(matrix))
-  return `<!doctype html>
+  yield `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>kubehop matrix</title><style>${style}</style></head><body>
 <h1>Who reaches whom</h1><p>${title}. Rows open connections, columns take them.</p>
 ${matrix.notes.map((n) => `<p class="note">${n.level === 'warning' ? '⚠ ' : ''}${escapeHtml(n.message)}</p>`).join('\n')}
 <div class="frame"><table><thead><tr><th>from \\ to</th>${head.join('')}</tr></thead>
 <tbody>
-${body.join('\n')}
-</tbody></table></div>
+`
+  for (const [r, row] of grid.rows.entries()) {
+    const name = `<th scope="row" title="${escapeHtml(row.members.join('\n'))}">${escapeHtml(row.label)}${podsText(row.pods)}</th>`
+    const cells = grid.columns.map((_, c) => cellHtml(grid.cell(r, c), grid.reasons))
+    yield `<tr>${name}${cells.join('')}</tr>\n`
+  }
+  yield `</tbody></table></div>
 <h2>Decided by</h2><p>✔ all, ~ some, ✖ none of the pairs; · one and the same pod; small numbers refer to this list, + and more: a cell's tooltip names all.</p>
 <ol>${grid.reasons.map((reason) => `<li>${escapeHtml(reason)}</li>`).join('')}</ol>
 </body></html>
@@ -67,6 +68,3 @@ const tipOf = ({ reach, ports, by, also, allowed, total }: CellPart, reasons: re
   const names = [...by.map((n) => reasons[n - 1] ?? ''), ...also]
   return `${ports.length > 0 ? `${ports.join(', ')}: ` : ''}${word}${names.length > 0 ? ` by ${names.join(', ')}` : ': no policy'}`
 }
-
-const escapeHtml = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')

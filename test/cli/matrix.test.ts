@@ -74,6 +74,15 @@ describe('kubehop matrix', () => {
     expect(cell?.ports[0]?.by).toEqual(by)
   })
 
+  test('CSV names the policies of each pair alone, though pairs of equal answers stand in one cell', async () => {
+    const text = deployment('a', 80) + deployment('b', 80) + allow('a', 'nobody', 80) + allow('b', 'nobody', 80)
+    const { out } = await matrix(text, '-o', 'csv', '--outside', 'none')
+    expect(out.split('\r\n').slice(1, -1)).toEqual([
+      'shop/a,shop/b,80/tcp,denied,NetworkPolicy shop/b',
+      'shop/b,shop/a,80/tcp,denied,NetworkPolicy shop/a',
+    ])
+  })
+
   test('a workload of one pod has no cell with itself, and of two pods two pairs', async () => {
     const alone = await jsonOf(shop + policies, '-l', 'app=db', '--outside', 'none')
     expect(cellOf(alone, 'shop/db', 'shop/db')).toBeUndefined()

@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest'
 import type { Labels } from '../../src/kube/objects/meta.ts'
 import type { NetworkPolicy } from '../../src/kube/objects/network-policy.ts'
 import type { Pod } from '../../src/kube/objects/pod.ts'
-import { isAllowed } from '../../src/policy/decision.ts'
+import { allows, type DirectionDecision, isAllowed } from '../../src/policy/decision.ts'
 import { formatEnd, podEnd } from '../../src/policy/end.ts'
 import { evaluate } from '../../src/policy/evaluate.ts'
-import { compileMatrix } from '../../src/policy/matrix.ts'
+import { compileClasses, compileMatrix } from '../../src/policy/matrix.ts'
+import type { Policy } from '../../src/policy/policy.ts'
 import { portAt } from '../../src/policy/port-sets.ts'
 import { anyNamespaces, anyPods, clusterOf, endsOf, somePolicies } from './any-cluster.ts'
 import { largeCluster } from './large-cluster.ts'
@@ -16,6 +17,19 @@ const anyQuery = () =>
     protocol: fc.constantFrom('tcp' as const, 'udp' as const, 'sctp' as const),
     port: fc.constantFrom<number | string>(80, 81, 8080, 22, 'web', 'dns'),
   })
+
+function deciding({ reason }: DirectionDecision): readonly Policy[] {
+  switch (reason.kind) {
+    case 'rules-allow':
+      return [...new Set(reason.by.map(({ policy }) => policy))]
+    case 'rule-denies':
+      return [reason.by.policy]
+    case 'isolated':
+      return reason.policies
+    default:
+      return []
+  }
+}
 
 describe('compileMatrix', () => {
   test('says of every pair what evaluate says', () => {
@@ -34,6 +48,31 @@ describe('compileMatrix', () => {
         }
       }),
       { numRuns: 300 },
+    )
+  })
+
+  test('the deciding policies of each direction are those that evaluate names', () => {
+    fc.assert(
+      fc.property(anyNamespaces(), anyPods(), somePolicies(), anyQuery(), (namespaces, pods, policies, query) => {
+        const cluster = clusterOf(namespaces, pods, policies)
+        const ends = endsOf(cluster)
+        const { classOf, deciders } = compileClasses(cluster.policies, ends)
+        const [egress, ingress] = [deciders('egress', query), deciders('ingress', query)]
+        for (const [i, from] of ends.entries()) {
+          for (const [j, to] of ends.entries()) {
+            const port = portAt(to, query)
+            const own = from.kind === 'pod' && to.kind === 'pod' && from.pod === to.pod
+            if (port === undefined || own) continue
+            const one = evaluate(cluster.policies, { from, to, protocol: query.protocol, port })
+            const [a, b] = [classOf[i] ?? 0, classOf[j] ?? 0]
+            const text = `${formatEnd(from)} > ${formatEnd(to)}`
+            expect(egress(a, b), text).toEqual({ allows: allows(one.egress), by: deciding(one.egress) })
+            if (one.ingress.reason.kind === 'own-node') continue
+            expect(ingress(b, a), text).toEqual({ allows: allows(one.ingress), by: deciding(one.ingress) })
+          }
+        }
+      }),
+      { numRuns: 150 },
     )
   })
 

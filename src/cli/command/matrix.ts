@@ -2,13 +2,21 @@ import { podNetworkKind } from '../../cni/calico/environment.ts'
 import type { ObjectStore } from '../../kube/store.ts'
 import type { Protocol } from '../../net/port.ts'
 import { type EndProblem, isEndProblem } from '../../trace/end.ts'
-import type { Matrix } from '../../trace/matrix.ts'
+import type { Judge, Matrix } from '../../trace/matrix.ts'
 import { compareMatrices } from '../../trace/matrix-compare.ts'
-import { dataplaneMatrix, type MatrixQuestion, matrixAxes, policyMatrix } from '../../trace/matrix-question.ts'
+import {
+  dataplaneMatrix,
+  type MatrixAxes,
+  type MatrixQuestion,
+  matrixAxes,
+  policyJudgeOf,
+  policyMatrix,
+  policyMatrixUpTo,
+} from '../../trace/matrix-question.ts'
 import type { Note } from '../../trace/trace.ts'
-import { csvLines, formatMatrixJson, formatMatrixMarkdown } from '../../view/matrix-data.ts'
+import { csvLines, formatMatrixMarkdown, matrixJson } from '../../view/matrix-data.ts'
 import { formatDifference, formatDifferenceJson } from '../../view/matrix-difference.ts'
-import { formatMatrixHtml } from '../../view/matrix-html.ts'
+import { matrixHtml } from '../../view/matrix-html.ts'
 import { formatMatrix } from '../../view/matrix-text.ts'
 import type { Command } from '../arguments.ts'
 import type { ExitCode, Io } from '../io.ts'
@@ -80,27 +88,29 @@ function byMeaning(paths: readonly string[], args: MatrixCommand, io: Io): Found
     message: `${cni} enforces no policy: cells say what the policies mean, packets pass all the same (--method dataplane)`,
   }
   const notes = axes.cluster.policies.length > 0 && !enforcesPolicy ? [ignored] : []
-  const matrix = policyMatrix(axes, notes)
-  return {
-    matrix: isReadable(matrix, args) ? matrix : coarser(loaded.store, question, notes),
-    enforced: enforcesPolicy,
-  }
+  const judge = policyJudgeOf(axes)
+  const most = isChosen(args) ? Number.POSITIVE_INFINITY : mostKinds
+  const matrix = policyMatrixUpTo(most, axes, notes, judge) ?? coarser(loaded.store, question, axes, notes, judge)
+  return { matrix, enforced: enforcesPolicy }
 }
 
 const mostKinds = 300
 
 /** Whoever chose the rows, or prints for a program, gets what was asked for. */
-const isReadable = (matrix: Matrix, args: MatrixCommand): boolean =>
-  args.group !== undefined ||
-  args.compare.length > 0 ||
-  (args.output ?? 'text') !== 'text' ||
-  Math.max(matrix.rows.length, matrix.columns.length) <= mostKinds
+const isChosen = (args: MatrixCommand): boolean =>
+  args.group !== undefined || args.compare.length > 0 || (args.output ?? 'text') !== 'text'
 
-function coarser(store: ObjectStore, question: MatrixQuestion, notes: readonly Note[]): Matrix {
-  const axes = matrixAxes(store, { ...question, grouping: 'namespace' })
+function coarser(
+  store: ObjectStore,
+  question: MatrixQuestion,
+  { cluster }: MatrixAxes,
+  notes: readonly Note[],
+  judge: Judge,
+): Matrix {
+  const axes = matrixAxes(store, { ...question, grouping: 'namespace' }, cluster)
   if (isEndProblem(axes)) throw new Error(axes.problem)
   const message = `policies tell more than ${mostKinds} kinds of workloads apart, so rows are namespaces; --group workload shows all, -n or -l some`
-  return policyMatrix(axes, [...notes, { level: 'info', code: 'grouped-by-namespace', message }])
+  return policyMatrix(axes, [...notes, { level: 'info', code: 'grouped-by-namespace', message }], judge)
 }
 
 function byPackets(paths: readonly string[], args: MatrixCommand, io: Io): Found | EndProblem | undefined {
@@ -144,13 +154,13 @@ function print({ matrix, enforced }: Found, args: MatrixCommand, io: Io): void {
       for (const chunk of chunks(csvLines(matrix))) io.out(chunk)
       break
     case 'json':
-      io.out(formatMatrixJson(matrix, enforced))
+      for (const chunk of chunks(matrixJson(matrix, enforced))) io.out(chunk)
       break
     case 'md':
       io.out(formatMatrixMarkdown(matrix))
       break
     case 'html':
-      io.out(formatMatrixHtml(matrix))
+      for (const chunk of chunks(matrixHtml(matrix))) io.out(chunk)
       break
     default:
       io.out(formatMatrix(matrix, textOptions(args, io)))
