@@ -7,7 +7,7 @@ import { formatProblem, formatRef, isError, type Problem } from '../kube/problem
 import type { ClusterSettings } from '../kube/settings.ts'
 import type { ObjectStore } from '../kube/store.ts'
 import { type Prefix, parsePrefix } from '../net/prefix.ts'
-import type { CommonArguments } from './arguments.ts'
+import type { CommonArguments } from './common-arguments.ts'
 import type { Io } from './io.ts'
 
 /** The input of a command, read and filled in. */

@@ -1,6 +1,6 @@
 import { ascii, unicode } from '../view/paint.ts'
 import type { TextOptions } from '../view/text.ts'
-import type { CommonArguments } from './arguments.ts'
+import type { CommonArguments } from './common-arguments.ts'
 import type { Io } from './io.ts'
 
 /** Colours only where a person looks and did not say no (NO_COLOR, FORCE_COLOR); symbols as the locale can print them. */
