@@ -4,7 +4,14 @@ import { decodeFrame, decodePacket } from '../packet/decode.ts'
 import type { Frame, IpPacket } from '../packet/packet.ts'
 import { addLine, type Observation, silent } from './observation.ts'
 import type { ProbeReply, TraceMessage } from './observer-message.ts'
-import { endsLine, isHousekeeping, isHousekeepingRun, type PortText, redirectText } from './packet-line.ts'
+import {
+  endsLine,
+  isHousekeeping,
+  isHousekeepingRun,
+  neighbourText,
+  type PortText,
+  redirectText,
+} from './packet-line.ts'
 import {
   chainHead,
   connectionLine,
@@ -137,7 +144,14 @@ function endsOf({ network = '', transport = '' }: TraceMessage, port: PortText):
   const packet = whole<IpPacket>(decodePacket(bytes))
   if (!packet) return `? ${network}`
   const redirect = (protocol === 1 && bytes[header] === 5) || (protocol === 58 && bytes[header] === 137)
-  const name = redirect ? redirectText : protocol === 1 || protocol === 58 ? 'icmp' : `protocol ${protocol}`
+  const neighbour = protocol === 58 && (bytes[header] === 135 || bytes[header] === 136)
+  const name = redirect
+    ? redirectText
+    : neighbour
+      ? neighbourText
+      : protocol === 1 || protocol === 58
+        ? 'icmp'
+        : `protocol ${protocol}`
   return endsLine(packet, port).replace(`protocol ${experimental}`, name)
 }
 

@@ -32,6 +32,9 @@ export function packetLine(packet: IpPacket, port: PortText): string {
   }
 }
 
+const icmpName = (kind: IcmpMessage['kind']): string =>
+  kind === 'redirect' ? redirectText : kind.startsWith('neighbour-') ? neighbourText : 'icmp'
+
 /** Both ends as far as the packet's first twenty transport bytes say: what nft's trace tells. */
 export function endsLine(packet: IpPacket, port: PortText): string {
   const { payload, ttl } = packet
@@ -41,13 +44,15 @@ export function endsLine(packet: IpPacket, port: PortText): string {
     case 'sctp':
       return `${ends(packet, port)} ${payload.kind} ttl ${ttl}`
     case 'icmp':
-      return `${packet.src} > ${packet.dst} ${payload.message.kind === 'redirect' ? redirectText : 'icmp'} ttl ${ttl}`
+      return `${packet.src} > ${packet.dst} ${icmpName(payload.message.kind)} ttl ${ttl}`
     case 'ipip':
     case 'fragment':
     case 'other':
       return `${packet.src} > ${packet.dst} protocol ${protocolNumber(packet)} ttl ${ttl}`
   }
 }
+
+export const neighbourText = 'icmp neighbour'
 
 /** A kernel that has told a host a better way lately does not tell it again, so redirects are not compared. */
 export const redirectText = 'icmp redirect'
@@ -115,4 +120,5 @@ export function isHousekeeping(frame: Frame | undefined, packet: IpPacket | unde
 }
 
 /** Of a run of a chain, by its first words. */
-export const isHousekeepingRun = (head: string): boolean => head.includes(redirectText) || head.includes(' > ff02:')
+export const isHousekeepingRun = (head: string): boolean =>
+  head.includes(redirectText) || head.includes(neighbourText) || head.includes(' > ff02:')

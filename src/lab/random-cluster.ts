@@ -15,6 +15,7 @@ export function randomCluster(seed: number): readonly Manifest[] {
   return [
     ...nodes.map((name, i) => node(name, addressesOf(i, twoSegments && i % 2 === 1, dual))),
     flannel(random, twoSegments, dual),
+    ...(random.chance(0.3) ? [kubeProxy('nftables')] : []),
     ...(random.chance(0.2) ? [underlay(random, twoSegments, dual)] : []),
     ...pods,
     ...Array.from({ length: random.between(1, 5) }, (_, i) => service(i, random, [...apps, 'nobody'], dual)),
@@ -53,7 +54,9 @@ function flannel(random: Dice, routed: boolean, dual: boolean): Manifest {
     { Type: 'vxlan' },
     { Type: 'vxlan', DirectRouting: true },
     ...(routed ? [] : [{ Type: 'host-gw' }]),
+    ...(dual ? [] : [{ Type: 'udp' }]),
   ])
+  const nftables = random.chance(0.2) ? { EnableNFTables: true } : {}
   const delegate = {
     hairpinMode: random.chance(0.7),
     isDefaultGateway: true,
@@ -69,10 +72,23 @@ function flannel(random: Dice, routed: boolean, dual: boolean): Manifest {
     metadata: { name: 'kube-flannel-cfg', namespace: 'kube-flannel' },
     data: {
       'cni-conf.json': JSON.stringify({ name: 'cbr0', cniVersion: '0.3.1', plugins }),
-      'net-conf.json': JSON.stringify({ Network: '10.244.0.0/16', ...ipv6, Backend: backend }),
+      'net-conf.json': JSON.stringify({ Network: '10.244.0.0/16', ...ipv6, ...nftables, Backend: backend }),
     },
   }
 }
+
+const kubeProxy = (mode: string): Manifest => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'kube-proxy', namespace: 'kube-system' },
+  data: {
+    'config.conf': JSON.stringify({
+      apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
+      kind: 'KubeProxyConfiguration',
+      mode,
+    }),
+  },
+})
 
 function pod(i: number, random: Dice, nodes: readonly string[], apps: readonly string[]): Manifest {
   const app = random.pick(apps)

@@ -135,7 +135,8 @@ const watches = (plan: LabPlan): Extract<ObserverMessage, { do: 'observe' }>['sp
           ...(plan.ipv6 && hasRules(state, 'ipv6') ? (['ip6'] as const) : []),
         ],
         listen: state.sockets
-          .filter((s) => !machine.tunnels?.some((t) => t.owner === s.owner))
+          // Probes of SCTP are not compared, so nothing has to serve them.
+          .filter((s) => s.protocol !== 'sctp' && !machine.tunnels?.some((t) => t.owner === s.owner))
           .map((s) => [s.protocol, s.address ?? null, s.port] as const),
         learning: nftTables(state).flatMap((t) =>
           t.sets.filter((set) => set.flags?.includes('dynamic')).map((set) => `${tableKey(t)} ${set.name}`),

@@ -57,12 +57,13 @@ function messageOf(error: IcmpCause, quoted: IpPacket): IcmpMessage {
   return mtu === undefined ? { kind: 'error', type, code, quoted } : { kind: 'error', type, code, mtu, quoted }
 }
 
-/** RFC 1122, 3.2.2: about what no error is sent. */
+/** RFC 1122, 3.2.2: about what no error is sent. IPv6 tells of each fragment (icmp6_send). */
 function silence({ packet, packetType }: Skb): string | undefined {
   const { payload, src, dst } = packet
   if (packetType === 'broadcast' || packetType === 'multicast') return `it came as ${packetType}`
   if (isMulticastIp(dst) || isMulticastIp(src) || src === '0.0.0.0' || src === '::') return 'not between two hosts'
-  if (payload.kind === 'fragment' && payload.offset > 0) return 'not the first fragment'
+  if (payload.kind === 'fragment' && payload.offset > 0 && packetFamily(packet) === 'ipv4')
+    return 'not the first fragment'
   const inner = payload.kind === 'fragment' ? payload.whole.payload : payload
   if (inner.kind !== 'icmp') return undefined
   const { kind } = inner.message

@@ -2,12 +2,12 @@ import { familyOf, type Ip } from '../net/ip.ts'
 import { packetLength } from '../packet/length.ts'
 import type { IpPacket } from '../packet/packet.ts'
 import { meantAddress, type Refusal, refusedRouted, refusedUnrouted } from './destination.ts'
-import type { Errno } from './event.ts'
 import { addressType } from './hooks.ts'
 import type { SendRequest } from './kernel.ts'
 import { localOut } from './path/output.ts'
 import { routeOutput } from './routing.ts'
 import { skbOf } from './skb.ts'
+import { fail } from './socket-error.ts'
 import { connect, endsAt, findConnected, findListener, swapEnds } from './socket-table.ts'
 import { drop, type Work } from './work.ts'
 
@@ -60,7 +60,8 @@ export function send(work: Work, asked: SendRequest): void {
     return
   }
   registerSocket(work, packet, owner)
-  const errno = localOut(work, { ...skbOf(packet), mark }, route.dst)
+  const sent = { ...skbOf(packet), mark, ...(payload.kind !== 'tcp' && { sender: owner }) }
+  const errno = localOut(work, sent, route.dst)
   // connect() does not hear of it: TCP takes a lost SYN for a lost SYN (tcp_connect).
   if (errno !== undefined && payload.kind !== 'tcp') fail(work, owner, errno, 'netfilter on the way out')
 }
@@ -79,11 +80,6 @@ function draft(request: SendRequest, src: Ip | undefined): IpPacket {
   const { dst, ttl, tos, df, payload } = request
   const unspecified = (familyOf(dst) === 'ipv4' ? '0.0.0.0' : '::') as Ip
   return { src: src ?? unspecified, dst, ttl, tos, id: 0, df: df || familyOf(dst) === 'ipv6', payload }
-}
-
-function fail(work: Work, owner: string, errno: Errno, why: string): void {
-  work.emit({ kind: 'socket-error', errno, owner, why })
-  work.outputs.push({ kind: 'error', owner, errno })
 }
 
 /** A client's socket is connected: it takes answers from that peer alone. A server answers by its listening socket. */

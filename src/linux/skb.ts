@@ -27,6 +27,8 @@ export interface Skb {
   readonly fragMaxSize?: number
   /** The length of the fragments that it was put together from, kept as a list (frag_list): where it must be cut, it is cut so. */
   readonly pieceSize?: number
+  /** Whose system call waits for what becomes of it here. */
+  readonly sender?: string
   /** skb->ipvs_property: IPVS had it, and leaves it alone from now on. */
   readonly ipvs?: true
 }

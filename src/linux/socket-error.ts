@@ -31,6 +31,12 @@ function errnoOfIpv6({ type, code }: IcmpError): Errno {
   return byCode[code] ?? 'EACCES'
 }
 
+/** A system call fails. */
+export function fail(work: Work, owner: string, errno: Errno, why: string): void {
+  work.emit({ kind: 'socket-error', errno, owner, why })
+  work.outputs.push({ kind: 'error', owner, errno })
+}
+
 /** icmp_unreach: to the socket whose packet is quoted. */
 export function errorReceived(work: Work, skb: Skb, error: IcmpError): void {
   const { packet } = skb
@@ -47,6 +53,8 @@ export function errorReceived(work: Work, skb: Skb, error: IcmpError): void {
 
 function ownerOf(work: Work, { quoted }: IcmpError): string | undefined {
   const { sockets } = work.ns
+  // Only the first fragment has the ports.
+  if (quoted.payload.kind === 'fragment' && quoted.payload.offset > 0) return undefined
   const payload = quoted.payload.kind === 'fragment' ? quoted.payload.whole.payload : quoted.payload
   switch (payload.kind) {
     case 'icmp':

@@ -146,6 +146,29 @@ describe('sizes', () => {
   ])('%s', (_, request, client) => {
     expect(follow(twoNetworks(small), 'a', request).client).toEqual(client)
   })
+  test('the way that OUTPUT leads to has a smaller MTU: the system call fails, and an ICMP error tells why', () => {
+    const lab = twoNetworks([
+      'r link add rc type veth peer name eth1 address 02:00:00:00:03:02 netns a',
+      'r link set rc up address 02:00:00:00:03:01 mtu 1400',
+      'a link set eth1 up mtu 1400',
+      'a addr add 10.0.3.2/24 dev eth1',
+    ])
+    lab.restore(
+      'a',
+      '*nat\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 10.0.2.9/32 -p udp -m udp --dport 80 -j DNAT --to-destination 10.0.3.1:80\nCOMMIT\n',
+    )
+    expect(follow(lab, 'a', udp('10.0.2.9', 80, {}, 1472)).client).toEqual(['EMSGSIZE', 'EMSGSIZE 3/4 from 10.0.2.9'])
+  })
+  test.each([
+    ['IPv4: about the first alone', '10.9.9.9', 1],
+    ['IPv6: about each', 'fd00:9::9', 2],
+  ])('errors about fragments, %s', (_, dst, errors) => {
+    const { hops } = follow(twoNetworks(), 'a', udp(dst, 80, { df: false }, 2000))
+    expect(
+      hops.filter((h) => h.startsWith('r ra out') && h.includes('icmp')),
+      hops.join('\n'),
+    ).toHaveLength(errors)
+  })
   test('pieces are of a multiple of eight bytes', () => {
     const { hops } = follow(twoNetworks(small), 'a', udp('10.0.2.2', 80, { df: false }, 1472))
     const pieces = hops.filter((h) => h.startsWith('r rb out') && h.includes('frag'))

@@ -7,6 +7,7 @@ import { defragment, throughHook, tracks } from '../hooks.ts'
 import { reroutesOutput } from '../netfilter/netfilter.ts'
 import { type Dst, isLoopbackIp, routeAgain } from '../routing.ts'
 import type { Skb } from '../skb.ts'
+import { fail } from '../socket-error.ts'
 import { drop, type Work } from '../work.ts'
 import { tooBig } from './forward.ts'
 
@@ -77,6 +78,8 @@ function finishOutput(work: Work, skb: Skb, dst: Dst): void {
   const mtu = Math.min(dst.mtu, skb.fragMaxSize ?? skb.pieceSize ?? dst.mtu)
   if (!mayFragment(skb, dst)) {
     tooBig(work, skb, dst, length)
+    // ip_fragment: netfilter has led it to a smaller MTU than the system call knew of.
+    if (skb.sender !== undefined) fail(work, skb.sender, 'EMSGSIZE', `${length} bytes, MTU ${dst.mtu}`)
     return
   }
   const packets = fragment(skb.packet, mtu, work.ns.options.chance)
