@@ -3,7 +3,7 @@ import { parseConntrack } from '../artefact/conntrack-text.ts'
 import { parseFdb } from '../artefact/fdb-text.ts'
 import { parseIpSets } from '../artefact/ipset-text.ts'
 import { rulesEqual } from '../artefact/iptables/apply.ts'
-import { parseRuleset, restoreNoflush } from '../artefact/iptables/parse.ts'
+import { parseExcerpt, parseRuleset, restoreNoflush } from '../artefact/iptables/parse.ts'
 import type { Ruleset } from '../artefact/iptables/rule.ts'
 import { type IpvsService, parseIpvs, serviceName } from '../artefact/ipvs.ts'
 import { parseLinks } from '../artefact/link-text.ts'
@@ -243,7 +243,7 @@ function removed(state: NetnsState, nodeState: NodeState, problems: AgentProblem
     lost('routes', parseRoutesOfBoth),
   ]
   const without = (field: 'iptables' | 'ip6tables', family: Family): Ruleset => {
-    const { ruleset, problems: found } = parseRuleset(remove[field] ?? '', family)
+    const { ruleset, problems: found } = parseExcerpt(remove[field] ?? '', family)
     problems.push(...found.map((p) => problemOf(nodeState, `spec.remove.${field}`, p)))
     return withoutRules(state.iptables[family], ruleset)
   }

@@ -9,6 +9,7 @@ import { formatSocketAddress } from '../net/port.ts'
 import { type IcmpError, type IpPacket, packetFamily, tcpFlag } from '../packet/packet.ts'
 import { ruleBehindMark } from './marked-drop.ts'
 import { type Ending, isSideDrop } from './path.ts'
+import { staleEndpoint } from './stale-endpoint.ts'
 import type { Hop, Leg, ReasonCode, Result, Step, Verdict, VerdictPlace } from './trace.ts'
 
 /** All that a verdict is drawn from. */
@@ -21,6 +22,15 @@ export interface Outcome {
 }
 
 export function verdictOf(outcome: Outcome): Verdict {
+  const verdict = apartFromState(outcome)
+  const stale = verdict.failed === 'forward' && isNobody(verdict) && staleEndpoint(outcome.legs, outcome.machines)
+  return stale ? { ...verdict, reason: 'ct-stale-endpoint', sentence: `${stale}: ${verdict.sentence}` } : verdict
+}
+
+const isNobody = ({ reason }: Verdict): boolean =>
+  reason === 'no-route' || reason === 'neigh-missing' || reason === 'unreachable-route'
+
+function apartFromState(outcome: Outcome): Verdict {
   const { ending } = outcome
   const drop = mainDrop(outcome)
   if (outcome.overrun)

@@ -40,6 +40,9 @@ function fate({ cluster: given, states = {}, underlay, from = 'pod/a', to = 'pod
   return [verdict.result, verdict.reason, verdict.place?.node ?? verdict.place?.netns].join(' ')
 }
 
+const staleEntry = (endpoint: string): string =>
+  `udp 17 110 src=10.244.0.2 dst=10.96.0.53 sport=40000 dport=53 [UNREPLIED] src=${endpoint} dst=10.244.0.2 sport=53 dport=40000 mark=0 use=1`
+
 const lan = (blocks: readonly string[], more: object = {}): object => ({
   segments: [{ name: 'lan', cidr: '192.168.0.0/24', blocks, ...more }],
 })
@@ -80,6 +83,44 @@ describe('failures of one family', () => {
       cluster: { families: 'ipv6' },
       states: { node2: { mode: 'replace', ip6tables: '*filter\n:FORWARD DROP [0:0]\nCOMMIT' } },
       says: 'dropped forward-policy-drop node2',
+    },
+    {
+      name: "flannel's jump in FORWARD lost, on one node",
+      states: {
+        node2: {
+          iptables: '*filter\n:FORWARD DROP [0:0]\nCOMMIT',
+          remove: { iptables: '*filter\n-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD\nCOMMIT' },
+        },
+      },
+      says: 'dropped forward-policy-drop node2',
+    },
+    {
+      name: "flannel's rules of its own chain lost, on one node",
+      states: {
+        node2: {
+          iptables: '*filter\n:FORWARD DROP [0:0]\nCOMMIT',
+          remove: {
+            iptables: ['s', 'd']
+              .map((end) => `-A FLANNEL-FWD -${end} 10.244.0.0/16 -m comment --comment "flanneld forward" -j ACCEPT`)
+              .join('\n'),
+          },
+        },
+      },
+      says: 'dropped forward-policy-drop node2',
+    },
+    {
+      name: 'an entry of a UDP client that leads to a pod that is gone',
+      states: { node1: { conntrack: staleEntry('10.244.1.77') } },
+      to: '10.96.0.53:53',
+      request: { protocol: 'udp', srcPort: 40000 },
+      says: 'unreachable ct-stale-endpoint node2',
+    },
+    {
+      name: 'an entry of a UDP client that leads to a pod that is there',
+      states: { node1: { conntrack: staleEntry('10.244.1.2') } },
+      to: '10.96.0.53:53',
+      request: { protocol: 'udp', srcPort: 40000 },
+      says: 'delivered',
     },
     {
       name: 'a rule before all accepts',

@@ -17,14 +17,21 @@ export interface ParsedRuleset {
  * the kernel keeps them (host bits cleared, probability in parts of 2^31, one spelling per mark operation).
  */
 export function parseRuleset(text: string, family: Family): ParsedRuleset {
-  const restore = new Restore(emptyRuleset(family), false)
+  const restore = new Restore(emptyRuleset(family), 'flush')
   restore.run(text)
   return restore.result()
 }
 
 /** What `iptables-restore --noflush` with this text makes of the ruleset. */
 export function restoreNoflush(ruleset: Ruleset, text: string): ParsedRuleset {
-  const restore = new Restore(ruleset, true)
+  const restore = new Restore(ruleset, 'noflush')
+  restore.run(text)
+  return restore.result()
+}
+
+/** Rules picked out of a ruleset, as `-A` lines: their chains and those that they jump to need not be in the text. */
+export function parseExcerpt(text: string, family: Family): ParsedRuleset {
+  const restore = new Restore(emptyRuleset(family), 'excerpt')
   restore.run(text)
   return restore.result()
 }

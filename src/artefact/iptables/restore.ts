@@ -17,6 +17,8 @@ export class Restore {
   readonly problems: TextProblem[] = []
   readonly #builder: RulesetBuilder
   readonly #noflush: boolean
+  /** Chains need no declaration: the text is a selection of rules. */
+  readonly #excerpt: boolean
   /** The table of the section that is open. */
   #section: TableName | undefined
   readonly #seen = new Set<TableName>()
@@ -24,9 +26,10 @@ export class Restore {
   readonly #jumps = new Map<TableName, Map<string, { readonly line: number; readonly found: string }>>()
   #line = 0
 
-  constructor(ruleset: Ruleset, noflush: boolean) {
+  constructor(ruleset: Ruleset, mode: 'flush' | 'noflush' | 'excerpt') {
     this.#builder = new RulesetBuilder(ruleset)
-    this.#noflush = noflush
+    this.#noflush = mode === 'noflush'
+    this.#excerpt = mode === 'excerpt'
   }
 
   run(text: string): undefined {
@@ -36,7 +39,7 @@ export class Restore {
       if (trimmed !== '' && !trimmed.startsWith('#')) this.#read(trimmed)
     }
     if (this.#section) this.#bad('the end of the text', 'COMMIT at the end of the table')
-    this.#checkJumps()
+    if (!this.#excerpt) this.#checkJumps()
   }
 
   result(): { readonly ruleset: Ruleset; readonly problems: readonly TextProblem[] } {
@@ -119,6 +122,7 @@ export class Restore {
     if (name === undefined)
       return this.#bad(text, 'a line of iptables-save: *TABLE, :CHAIN POLICY, -A CHAIN ..., COMMIT')
     if (chain === undefined) return this.#wholeTable(table, command, text)
+    if (this.#excerpt && name === 'append') this.#make(table, chain)
     const known = this.#builder.table(table).get(chain)
     if (name === 'new')
       return known ? this.#bad(text, `a new name: chain ${chain} is there already`) : this.#make(table, chain)
