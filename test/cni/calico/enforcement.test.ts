@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { KubeObject } from '../../../src/kube/objects/meta.ts'
 import type { Node } from '../../../src/kube/objects/node.ts'
 import { isAllowed } from '../../../src/policy/decision.ts'
@@ -14,6 +14,8 @@ import {
   somePolicies,
   someProbes,
 } from '../../policy/any-cluster.ts'
+import { calicoPolicies, isMeantToPass, policyObject } from './any-calico-policy.ts'
+import { densePods, densePolicies } from './dense-cluster.ts'
 import { FelixEnforcement } from './felix-enforcement.ts'
 
 const nodes: readonly Node[] = ['n1', 'n2'].map((name, i) => ({
@@ -21,37 +23,72 @@ const nodes: readonly Node[] = ['n1', 'n2'].map((name, i) => ({
   status: { addresses: [{ type: 'InternalIP', address: `172.18.0.${i + 1}` }] },
 }))
 
-/** 200 connections here; `CONNECTIONS=10000 SEED=7` asks for more. */
-const wanted = Number(process.env.CONNECTIONS ?? 200)
+/** `CONNECTIONS=10000 SEED=7` asks for more than these, of each kind of sample. */
+const few = 500
+const wanted = Number(process.env.CONNECTIONS ?? few)
 const seed = Number(process.env.SEED ?? 7)
 
-test('a connection passes the rules in the kernel exactly if the policies allow it', () => {
-  let compared = 0
-  const check = ([pods, namespaces, policies, probes]: readonly [
-    readonly KubeObject[],
-    readonly KubeObject[],
-    readonly KubeObject[],
-    readonly Probe[],
-  ]): void => {
-    const cluster = clusterOf(pods as never, namespaces as never, policies as never)
-    const rules = new FelixEnforcement([...nodes, ...pods, ...namespaces, ...policies])
-    for (const probe of probes) {
-      const connection = connectionOf(cluster, probe)
-      const decision = evaluate(cluster.policies, connection)
-      const open = [...decision.egress.unsettled, ...decision.ingress.unsettled]
-      // Which of two policies of one priority wins is nobody's promise.
-      if (open.includes('same-priority')) continue
-      const passed = rules.allows(connection)
-      if (passed === undefined) continue
-      compared++
-      const { from, to, protocol, port } = connection
-      expect(passed, `${formatEnd(from)} > ${formatEnd(to)} ${protocol} ${port}`).toBe(isAllowed(decision))
+type Sample = readonly [
+  pods: readonly KubeObject[],
+  namespaces: readonly KubeObject[],
+  policies: readonly KubeObject[],
+  probes: readonly Probe[],
+]
+
+const samples: readonly (readonly [name: string, arbitrary: fc.Arbitrary<Sample>])[] = [
+  ['policies of every kind', fc.tuple(anyPods(), anyNamespaces(), somePolicies(), someProbes())],
+  ['rules of which every part counts', fc.tuple(densePods(), anyNamespaces(), densePolicies(), someProbes())],
+]
+
+describe('a connection passes the rules in the kernel exactly if the policies allow it', () => {
+  test.each(samples)('%s', (name, arbitrary) => {
+    let compared = 0
+    const check = ([pods, namespaces, policies, probes]: Sample): void => {
+      const cluster = clusterOf(pods, namespaces, policies)
+      const rules = new FelixEnforcement([...nodes, ...pods, ...namespaces, ...policies])
+      for (const probe of probes) {
+        const connection = connectionOf(cluster, probe)
+        const decision = evaluate(cluster.policies, connection)
+        const open = [...decision.egress.unsettled, ...decision.ingress.unsettled]
+        // Which of two policies of one priority wins is nobody's promise.
+        if (open.includes('same-priority')) continue
+        const passed = rules.allows(connection)
+        if (passed === undefined) continue
+        compared++
+        const { from, to, protocol, port } = connection
+        expect(passed, `${formatEnd(from)} > ${formatEnd(to)} ${protocol} ${port}`).toBe(isAllowed(decision))
+      }
     }
-  }
-  const clusters = fc.tuple(anyPods(), anyNamespaces(), somePolicies(), someProbes())
+    for (let round = 0; compared < wanted; round++) {
+      fc.assert(fc.property(arbitrary, check), { numRuns: 20, seed: seed + round })
+    }
+    if (wanted > few) process.stdout.write(`${compared} connections compared, seed ${seed}: ${name}\n`)
+    expect(compared).toBeGreaterThanOrEqual(wanted)
+  })
+})
+
+test("Calico's own policies mean in the kernel what their documentation says", () => {
+  let compared = 0
+  const arbitrary = fc.tuple(densePods(), anyNamespaces(), calicoPolicies(), someProbes())
   for (let round = 0; compared < wanted; round++) {
-    fc.assert(fc.property(clusters, check), { numRuns: 20, seed: seed + round })
+    fc.assert(
+      fc.property(arbitrary, ([pods, namespaces, policies, probes]) => {
+        const cluster = clusterOf(pods, namespaces)
+        const rules = new FelixEnforcement([...nodes, ...pods, ...namespaces, ...policies.map(policyObject)])
+        for (const probe of probes) {
+          const connection = connectionOf(cluster, probe)
+          const { from, to, protocol, port } = connection
+          const passed = rules.allows(connection)
+          if (passed === undefined || formatEnd(from) === formatEnd(to)) continue
+          compared++
+          expect(passed, `${formatEnd(from)} > ${formatEnd(to)} ${protocol} ${port}`).toBe(
+            isMeantToPass(policies, connection),
+          )
+        }
+      }),
+      { numRuns: 20, seed: seed + round },
+    )
   }
-  if (wanted > 200) process.stdout.write(`${compared} connections compared, seed ${seed}\n`)
+  if (wanted > few) process.stdout.write(`${compared} connections compared, seed ${seed}: Calico's own policies\n`)
   expect(compared).toBeGreaterThanOrEqual(wanted)
 })
