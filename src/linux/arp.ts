@@ -1,15 +1,16 @@
 import type { Link } from '../artefact/link.ts'
-import { ip } from '../net/ip.ts'
+import { type Ip, ip } from '../net/ip.ts'
 import type { Arp } from '../packet/packet.ts'
 import { addressesOf, onLink } from './addresses.ts'
 import { isMulticastIp } from './device/ethernet.ts'
 import type { NeighbourEvent } from './event.ts'
+import { type FibResult, lookup } from './fib.ts'
 import { findNeighbour, learn, makeIncomplete } from './neighbour.ts'
 import { release } from './neighbour-output.ts'
 import { routeInput } from './route-input.ts'
 import { isLoopbackIp } from './routing.ts'
 import { skbOf } from './skb.ts'
-import { conf, type Work } from './work.ts'
+import { conf, isForwarding, type Work } from './work.ts'
 
 type Answered = Extract<NeighbourEvent, { kind: 'arp' }>['answered']
 type Addressed = 'host' | 'broadcast' | 'multicast' | 'otherhost'
@@ -42,14 +43,20 @@ function answerTo(work: Work, link: Link, arp: Arp): { readonly answered: Answer
   if (isMulticastIp(targetIp) || (isLoopbackIp(targetIp) && !localnet)) {
     return { answered: 'no', because: `${targetIp} is not asked for by ARP` }
   }
+  const flow = { src: senderIp, dst: targetIp, iif: device, mark: 0 }
+  // What a host that does not forward would route anywhere but to itself, it ignores: most of those that a question reaches.
+  if (!isForwarding(work, 'ipv4', device) && !isLocal(lookup(work.ns.fib, flow))) return notHere(targetIp)
   const probe = { src: senderIp, dst: targetIp, ttl: 64, tos: 0, id: 0, df: false } as const
   const skb = skbOf({ ...probe, payload: { kind: 'other', protocol: 0, data: 0 } })
   const quiet: Work = { ...work, emit: () => {} }
   const route = senderIp === unspecified ? duplicateCheck(work, arp) : routeInput(quiet, skb, device)
   if (route.kind === 'local' && !route.broadcast) return ownAddress(work, link, arp)
-  if (route.kind !== 'forward') return { answered: 'no', because: `${targetIp} is not here` }
+  if (route.kind !== 'forward') return notHere(targetIp)
   return proxy(work, link, arp, route.dst.device)
 }
+
+const isLocal = (result: FibResult): boolean => result.kind === 'route' && result.found.route.type === 'local'
+const notHere = (target: Ip) => ({ answered: 'no', because: `${target} is not here` }) as const
 
 /** RFC 5227: a probe has no sender address yet. */
 const duplicateCheck = (work: Work, arp: Arp) =>

@@ -109,9 +109,16 @@ function ensure<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   return made
 }
 
-function keyOf(ip: Ip, length: number): Key {
-  if (familyOf(ip) === 'ipv4') return maskIpv4(ipv4ToUint32(ip), length)
-  return ipToBigInt(ip) >> BigInt(widthOf('ipv6') - length)
+const keyOf = (ip: Ip, length: number): Key => keysOf(ip)(length)
+
+/** The keys of one address, which is converted once. */
+function keysOf(ip: Ip): (length: number) => Key {
+  if (familyOf(ip) === 'ipv4') {
+    const word = ipv4ToUint32(ip)
+    return (length) => maskIpv4(word, length)
+  }
+  const number = ipToBigInt(ip)
+  return (length) => number >> BigInt(widthOf('ipv6') - length)
 }
 
 /** fib_lookup: rules in order of priority; a table that has no answer, or answers `throw`, passes on to the next rule. */
@@ -159,8 +166,9 @@ function resultOf(found: FibRoute): FibResult {
 
 /** fib_table_lookup: longest prefix, then metric; a route by another device than asked for is passed over. */
 function lookupTable(table: Table, flow: Flow): FibRoute | undefined {
+  const key = keysOf(flow.dst)
   for (const length of table.lengths) {
-    const list = table.byLength.get(length)?.get(keyOf(flow.dst, length))
+    const list = table.byLength.get(length)?.get(key(length))
     const found = list?.find((r) => !needsDevice(r.route) || flow.oif === undefined || r.device === flow.oif)
     if (found) return found
   }

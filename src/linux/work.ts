@@ -1,8 +1,9 @@
 import type { DeviceName, Link } from '../artefact/link.ts'
-import { deviceSysctl, readSysctlNumber } from '../artefact/sysctl.ts'
+import { deviceSysctl, readSysctlNumber, type Sysctls } from '../artefact/sysctl.ts'
 import type { Family, Ip } from '../net/ip.ts'
 import type { IpPacket } from '../packet/packet.ts'
 import type { Action } from './action.ts'
+import { derivedOnce } from './derived-once.ts'
 import type { Emit } from './emit.ts'
 import type { DropEvent, DropReason, LinuxEvent } from './event.ts'
 import type { Output } from './kernel.ts'
@@ -26,10 +27,27 @@ export function loopbackOf(work: Work): DeviceName {
   throw new Error('a namespace without a loopback device')
 }
 
-export const conf = (work: Work, family: Family, device: DeviceName, name: string): number =>
-  deviceSysctl(work.ns.state.sysctls, family, device, name)
+/** What was asked of these settings before: a frame that a bridge floods asks the same of a hundred namespaces. */
+const answers = derivedOnce((_: Sysctls) => new Map<string, number>())
 
-export const isOn = (work: Work, key: string): boolean => (readSysctlNumber(work.ns.state.sysctls, key) ?? 0) !== 0
+function remembered(sysctls: Sysctls, key: string, read: () => number): number {
+  const known = answers(sysctls)
+  const before = known.get(key)
+  if (before !== undefined) return before
+  const value = read()
+  known.set(key, value)
+  return value
+}
+
+export function conf({ ns }: Work, family: Family, device: DeviceName, name: string): number {
+  const { sysctls } = ns.state
+  return remembered(sysctls, `${family} ${device} ${name}`, () => deviceSysctl(sysctls, family, device, name))
+}
+
+export function isOn({ ns }: Work, key: string): boolean {
+  const { sysctls } = ns.state
+  return remembered(sysctls, key, () => readSysctlNumber(sysctls, key) ?? 0) !== 0
+}
 
 export const isLocalIp = (work: Work, ip: Ip): boolean => work.ns.addresses.byIp.has(ip)
 
