@@ -218,9 +218,10 @@ const atomsOf = (ends: readonly MatrixEnd[], judge: Judge): readonly number[] =>
 function vectorOf(rows: readonly Pick<Row, 'atoms'>[], port: MatrixPort, judge: Judge): Uint8Array {
   const { some, all } = openTo(atomsOf(port.ends, judge), port, judge)
   const vector = new Uint8Array(rows.length)
-  for (const [i, { atoms }] of rows.entries()) {
-    const open = atoms.reduce((n, a) => n + (hasBit(some, a) ? 1 : 0), 0)
-    vector[i] = open === 0 ? 0 : atoms.every((a) => hasBit(all, a)) ? 2 : 1
+  for (let i = 0; i < rows.length; i++) {
+    const atoms = rows[i]?.atoms ?? []
+    if (!atoms.some((a) => hasBit(some, a))) continue
+    vector[i] = atoms.every((a) => hasBit(all, a)) ? 2 : 1
   }
   return vector
 }

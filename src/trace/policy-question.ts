@@ -1,4 +1,5 @@
-import { type Family, familyOf } from '../net/ip.ts'
+import { type PodNetworkKind, podNetworkKind } from '../cni/calico/environment.ts'
+import { type Family, families, familyOf } from '../net/ip.ts'
 import type { Protocol } from '../net/port.ts'
 import type { PolicyCluster } from '../policy/cluster.ts'
 import type { Connection } from '../policy/connection.ts'
@@ -12,6 +13,7 @@ import { type EndProblem, isEndProblem } from './end.ts'
 import { type PolicyInput, policySource, type VirtualPodText } from './policy-source.ts'
 import { type Candidate, dnsServiceText, nodeOf, policyTarget } from './policy-target.ts'
 import type { Note } from './trace.ts'
+import { type TunnelSource, tunnelSource } from './tunnel-source.ts'
 
 /** May FROM open a connection to TO, as far as policies go? */
 export interface PolicyQuestion {
@@ -41,6 +43,8 @@ export interface PolicyAnswer {
 export interface PolicyCase {
   readonly sources: readonly End[]
   readonly destinations: readonly End[]
+  /** Those in which the connection was judged, with this answer. */
+  readonly families: readonly Family[]
   readonly seen: SeenConnection
   readonly decision: Decision
 }
@@ -62,8 +66,9 @@ export function askPolicy(
   const target = policyTarget(question.to, question.toPort, { input, cluster, source, namespace, protocol })
   if (isEndProblem(target)) return target
   const alike = sourcesAlike(cluster.policies, source.ends)
+  const tunnel = tunnelSource(input)
   const judged = alike.flatMap(({ end, like }) =>
-    target.candidates.flatMap((c) => judge(cluster, end, like, c, target.protocol)),
+    target.candidates.flatMap((c) => judge(cluster, end, like, c, target.protocol, tunnel)),
   )
   if (judged.length === 0) return { problem: `${source.label} and ${target.label} have no address family in common` }
   const cases = grouped(judged)
@@ -75,7 +80,7 @@ export function askPolicy(
     verdict: lookup ? 'denied' : verdictOf(cases),
     cases,
     ...(lookup && { lookup }),
-    notes: [...target.notes, ...sourceNotes(cases)],
+    notes: [...target.notes, ...sourceNotes(cases, podNetworkKind(input.objects))],
   }
 }
 
@@ -111,18 +116,20 @@ function judge(
   like: readonly End[],
   candidate: Candidate,
   protocol: Protocol,
+  tunnel: TunnelSource,
 ): readonly PolicyCase[] {
-  const families =
+  const common =
     candidate.dialled && candidate.to.ip ? [familyOf(candidate.to.ip)] : commonFamilies(source, candidate.to)
-  return families
+  return common
     .filter((family) => commonFamilies(source, source).includes(family))
     .map((family) => {
-      const seen = seenConnection(atFamily(source, family), candidate, protocol, family, cluster)
+      const seen = seenConnection(atFamily(source, family), candidate, protocol, family, cluster, tunnel)
       const egress = evaluate(cluster.policies, seen.egress)
       const ingress = seen.ingress === seen.egress ? egress : evaluate(cluster.policies, seen.ingress)
       return {
         sources: like,
         destinations: [seen.ingress.to],
+        families: [family],
         seen,
         decision: { egress: egress.egress, ingress: ingress.ingress },
       }
@@ -140,9 +147,11 @@ function seenConnection(
   protocol: Protocol,
   family: Family,
   cluster: PolicyCluster,
+  tunnel: TunnelSource,
 ): SeenConnection {
+  const target = atFamily(to, family)
   const direct: Connection = {
-    ...{ from, to: atFamily(to, family), protocol },
+    ...{ from: leaving(from, target, tunnel), to: target, protocol },
     ...(port !== undefined && { port }),
     ...(dialled && { dialled }),
   }
@@ -152,8 +161,15 @@ function seenConnection(
   const here = home === entry.node.node.name
   const sender = here || from.kind !== 'pod' ? from : (nodeEndOf(home, family, cluster) ?? from)
   const hidden = !entry.keepsClient && nodeOf(to) !== entry.node.node.name
-  const ingress = { ...direct, from: hidden ? gate : sender }
+  const ingress = { ...direct, from: hidden ? leaving(gate, target, tunnel) : sender }
   return { egress: here ? direct : { from, to: gate, protocol, port: entry.port }, ingress }
+}
+
+/** A node at the address that its packets to this pod carry. */
+function leaving(from: End, to: End, tunnel: TunnelSource): End {
+  if (from.kind !== 'node' || to.kind !== 'pod' || to.ip === undefined || to.pod.node === undefined) return from
+  const ip = tunnel(from.node.name, to.pod.node, to.ip)
+  return ip === undefined ? from : { ...from, ip }
 }
 
 function nodeEndOf(name: string | undefined, family: Family, cluster: PolicyCluster): End | undefined {
@@ -166,10 +182,16 @@ function grouped(cases: readonly PolicyCase[]): readonly PolicyCase[] {
   for (const one of cases) {
     const key = JSON.stringify([caseReasons(one), one.seen.ingress.port, one.sources.map((s) => endKey(s))])
     const known = groups.get(key)
-    groups.set(key, known ? { ...known, destinations: unique([...known.destinations, ...one.destinations]) } : one)
+    groups.set(key, known ? together(known, one) : one)
   }
   return [...groups.values()]
 }
+
+const together = (a: PolicyCase, b: PolicyCase): PolicyCase => ({
+  ...a,
+  destinations: unique([...a.destinations, ...b.destinations]),
+  families: families.filter((f) => a.families.includes(f) || b.families.includes(f)),
+})
 
 const endKey = (end: End): string => (end.kind === 'pod' ? `${end.pod.namespace}/${end.pod.name}` : (end.ip ?? ''))
 
@@ -183,10 +205,10 @@ const caseReasons = ({ decision }: PolicyCase): readonly string[] =>
   ])
 
 /** Told where the destination's policies see somebody else than the client. */
-function sourceNotes(cases: readonly PolicyCase[]): readonly Note[] {
+function sourceNotes(cases: readonly PolicyCase[], network: PodNetworkKind): readonly Note[] {
   const hidden = cases.find(({ seen }) => seen.ingress.from.kind === 'node' && seen.egress.from.kind !== 'node')
   if (hidden?.seen.ingress.from.kind !== 'node') return []
   const { node, ip } = hidden.seen.ingress.from
-  const message = `the pod does not see the client but node ${node.name}${ip === undefined ? '' : ` (${ip}, or the address of its tunnel)`}: kube-proxy masquerades what comes in by a node port, unless externalTrafficPolicy is Local`
+  const message = `the pod does not see the client but node ${node.name}${ip === undefined ? '' : ` (${ip}${network === 'calico' ? ', or the address of its tunnel' : ''})`}: kube-proxy masquerades what comes in by a node port, unless externalTrafficPolicy is Local`
   return [{ level: 'warning', code: 'source-masqueraded', message }]
 }

@@ -23,6 +23,7 @@ import {
   type VirtualPodText,
   virtualEnds,
 } from './policy-source.ts'
+import { readyNode } from './request.ts'
 import type { Note } from './trace.ts'
 
 /** One place that the connection may end at, after Service translation. */
@@ -197,8 +198,9 @@ function serviceTarget(
   const port = chooseServicePort(service, portWanted, context.protocol)
   if (isEndProblem(port)) return port
   const fromOutside = context.source.ends.every((e) => e.kind === 'address')
-  const [first] = context.cluster.nodes
-  const entry = fromOutside && port.nodePort !== undefined && first ? atNode(first) : undefined
+  const chosen = readyNode(context.input)?.name
+  const node = context.cluster.nodes.find((n) => n.name === chosen) ?? context.cluster.nodes[0]
+  const entry = fromOutside && port.nodePort !== undefined && node ? atNode(node) : undefined
   return endpointTarget(`svc ${namespace}/${name}:${port.port}`, service, port, entry, context)
 }
 

@@ -310,7 +310,7 @@ function serviceTarget(
 }
 
 /** The first that is not said to be unready; the first of all where every one is. */
-function readyNode({ underlay, objects }: Cluster): Station | undefined {
+export function readyNode({ underlay, objects }: Pick<Cluster, 'underlay' | 'objects'>): Station | undefined {
   const nodes = underlay.segments.flatMap((s) => s.nodes)
   const isReady = ({ name }: Station): boolean => {
     const ready = objects.get('Node', name)?.status?.conditions?.find((c) => c.type === 'Ready')

@@ -46,12 +46,18 @@ function caseLines(one: PolicyCase, answer: PolicyAnswer, style: Style): readonl
   const { decision, seen } = one
   const several = answer.cases.length > 1
   const verdict = isAllowed(decision) ? style.paint.good('allowed') : style.paint.bad('denied')
-  const title = `${several ? `${verdict}  ` : ''}${endsText(one.sources)} ${style.symbols.to} ${endsText(one.destinations)}  ${formatService(seen.ingress)}${translation(seen.ingress)}`
+  const title = `${several ? `${verdict}  ` : ''}${endsText(one.sources)} ${style.symbols.to} ${endsText(one.destinations)}  ${formatService(seen.ingress)}${familyText(one, answer)}${translation(seen.ingress)}`
   return [
     title,
     ...directionLines(decision.egress, seen.egress, style),
     ...directionLines(decision.ingress, seen.ingress, style),
   ]
+}
+
+/** Told where not every case is of the same families. */
+function familyText({ families }: PolicyCase, { cases }: PolicyAnswer): string {
+  const differ = cases.some((c) => c.families.join() !== families.join())
+  return differ ? `  over ${families.map((f) => (f === 'ipv4' ? 'IPv4' : 'IPv6')).join(' and ')}` : ''
 }
 
 /** `pod shop/web-1, shop/web-2 and 3 more`. */

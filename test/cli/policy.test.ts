@@ -155,3 +155,85 @@ describe('kubehop policy', () => {
     expect((await ask(shop + servicePort, 'pod/cart', 'svc/web:80', '-v')).out).toContain('tier network: deny')
   })
 })
+
+const clusterNode = (name: string, n: number, ready: string): string => `
+---
+apiVersion: v1
+kind: Node
+metadata: { name: ${name} }
+spec: { podCIDR: 10.244.${n}.0/24 }
+status: { addresses: [{ type: InternalIP, address: 192.168.50.1${n} }], conditions: [{ type: Ready, status: "${ready}" }] }
+`
+const workloads = shop.slice(shop.indexOf('---\napiVersion: v1\nkind: Pod'))
+const onNodes = (a: string, b: string): string => clusterNode('node-a', 1, a) + clusterNode('node-b', 2, b) + workloads
+const allowBlock = (cidr: string): string =>
+  policyOf('b', `{ podSelector: { matchLabels: { app: web } }, ingress: [{ from: [{ ipBlock: { cidr: ${cidr} } }] }] }`)
+
+describe('policy and the addresses of nodes', () => {
+  test('from outside, a Service enters by a Ready node, as in a trace', async () => {
+    const { out } = await ask(onNodes('False', 'True'), 'external', 'svc/web:80')
+    expect(out).toContain('node node-b was taken')
+  })
+
+  // web-2 runs on node-b: node-a reaches it by flannel.1, whose address is that of its subnet.
+  test.each([
+    ['the address of flannel.1', '10.244.1.0/32', 0],
+    ['not the InternalIP', '192.168.50.11/32', 1],
+  ])('a node sends to a pod of another node from %s', async (_name, cidr, status) => {
+    const answer = await ask(onNodes('True', 'True') + allowBlock(cidr), 'node/node-a', 'pod/web-2:8080')
+    expect(answer.status).toBe(status)
+  })
+
+  test('what comes in by a node port carries that address too', async () => {
+    const local = onNodes('True', 'True').replaceAll('nodeName: node-a', 'nodeName: node-b')
+    const answer = await ask(local + allowBlock('10.244.1.0/32'), 'external', 'node/node-a:30080')
+    expect(answer.status).toBe(0)
+    expect(answer.out).toContain('but node node-a (10.244.1.0):')
+  })
+
+  test('with host-gw routes it is the InternalIP', async () => {
+    const config = `
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: kube-flannel-cfg, namespace: kube-flannel }
+data: { net-conf.json: '{ "Network": "10.244.0.0/16", "Backend": { "Type": "host-gw" } }' }
+`
+    const text = onNodes('True', 'True') + config + allowBlock('192.168.50.11/32')
+    expect((await ask(text, 'node/node-a', 'pod/web-2:8080')).status).toBe(0)
+  })
+})
+
+describe('dual-stack pods', () => {
+  const dualPod = (name: string, n: number): string => `
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: ${name}, namespace: shop, labels: { app: ${name} } }
+spec: { nodeName: node-a, containers: [{ name: c, ports: [{ containerPort: 80 }] }] }
+status: { phase: Running, podIP: 10.244.1.${n}, podIPs: [{ ip: 10.244.1.${n} }, { ip: 'fd00:10:244:1::${n}' }] }
+`
+  const text = `${clusterNode('node-a', 1, 'True').replace('podCIDR: 10.244.1.0/24', "podCIDR: 10.244.1.0/24, podCIDRs: [10.244.1.0/24, 'fd00:10:244:1::/64']")}${dualPod('cart', 5)}${dualPod('web', 6)}`
+
+  test('are judged in both families, and each case says which', async () => {
+    const { status, out } = await ask(text + allowBlock('10.244.0.0/16'), 'pod/cart', 'pod/web:80')
+    expect(status).toBe(1)
+    expect(out).toMatch(/^allowed .*over IPv4$/m)
+    expect(out).toMatch(/^denied .*over IPv6$/m)
+  })
+
+  test('one case is left where both families agree', async () => {
+    const { status, out } = await ask(text, 'pod/cart', 'pod/web:80')
+    expect(status).toBe(0)
+    expect(out).not.toContain('over IPv')
+  })
+
+  test('the matrix says where the second family differs, and nothing where it does not', async () => {
+    const matrixOf = (more: string) =>
+      runWith({ 'in.yaml': text + more }, ['matrix', '-f', 'in.yaml', '--outside', 'none'])
+    expect((await matrixOf(allowBlock('10.244.0.0/16'))).out).toContain(
+      'over IPv6, less is allowed from shop/cart to shop/web on 80/tcp, by NetworkPolicy shop/b',
+    )
+    expect((await matrixOf('')).out).not.toContain('over IPv6')
+  })
+})

@@ -4,6 +4,7 @@ import type { Protocol } from '../../net/port.ts'
 import { type EndProblem, isEndProblem } from '../../trace/end.ts'
 import type { Judge, Matrix } from '../../trace/matrix.ts'
 import { compareMatrices } from '../../trace/matrix-compare.ts'
+import { familyNotes } from '../../trace/matrix-families.ts'
 import {
   dataplaneMatrix,
   type MatrixAxes,
@@ -91,7 +92,7 @@ function byMeaning(paths: readonly string[], args: MatrixCommand, io: Io): Found
   const judge = policyJudgeOf(axes)
   const most = isChosen(args) ? Number.POSITIVE_INFINITY : mostKinds
   const matrix = policyMatrixUpTo(most, axes, notes, judge) ?? coarser(loaded.store, question, axes, notes, judge)
-  return { matrix, enforced: enforcesPolicy }
+  return { matrix: { ...matrix, notes: [...matrix.notes, ...familyNotes(axes, matrix)] }, enforced: enforcesPolicy }
 }
 
 const mostKinds = 300
