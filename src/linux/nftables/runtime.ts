@@ -1,5 +1,5 @@
 import type { NftExpression } from '../../artefact/nft/expression.ts'
-import { type NftFamily, type NftRuleset, type NftTable, tableKey } from '../../artefact/nft/ruleset.ts'
+import { emptyNft, type NftFamily, type NftRuleset, type NftTable, tableKey } from '../../artefact/nft/ruleset.ts'
 import type { NftStatement } from '../../artefact/nft/statement.ts'
 import type { NftElement } from '../../artefact/nft/value.ts'
 import type { Family } from '../../net/ip.ts'
@@ -22,6 +22,17 @@ export const hooks: readonly Hook[] = ['prerouting', 'input', 'forward', 'output
 /** Makes the ruleset ready. `previous`: what stood there before, whose learned elements and counters stay. */
 export function nftRuntime(ruleset: NftRuleset, now: () => number, previous?: NftRuntime): NftRuntime {
   if (previous?.ruleset === ruleset) return previous
+  return ruleset === emptyNft ? withoutTables() : prepare(ruleset, now, previous)
+}
+
+/** Without tables there is nothing that a packet could change: all namespaces have the same. */
+const withoutTables = (): NftRuntime => {
+  shared ??= prepare(emptyNft, () => 0, undefined)
+  return shared
+}
+let shared: NftRuntime | undefined
+
+function prepare(ruleset: NftRuleset, now: () => number, previous: NftRuntime | undefined): NftRuntime {
   const before = new Map(previous?.tables.map((table) => [table.name, table]))
   const tables = ruleset.tables.map((table) => {
     const same = before.get(tableKey(table))
