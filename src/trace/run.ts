@@ -14,6 +14,7 @@ import type { EndProblem } from './end.ts'
 import { isEndProblem } from './end.ts'
 import { explanations } from './explain.ts'
 import { toNumber } from './fraction.ts'
+import { journeyOf } from './journey.ts'
 import {
   type Lot,
   nextScript,
@@ -137,16 +138,18 @@ function runBranch(network: Network, resolved: ResolvedRequest, request: TraceRe
   const outcome = { ending, visits, legs: tellStory(path, machines), machines, overrun: world.overrun }
   const verdict = verdictOf(outcome)
   const events = path.flatMap(eventsOf)
+  const legs = legsWithReasons(outcome, verdict)
   return {
     probability: probabilityOf(chance.lots),
     choices: chance.lots.map(choiceOf),
     verdict,
-    legs: legsWithReasons(outcome, verdict),
+    legs,
     reached: reachedOf(events, network),
     peerSeen: ending.kind === 'answered' ? { ip: ending.packet.src, port: portsOf(ending.packet)?.src } : undefined,
     sessions: sessionsOf(opening === visits ? events : opening.flatMap(eventsOf)),
     cost: costOf(events.map((e) => e.event)),
     captured: captureOf(opening === visits ? visits : [...opening, ...visits], path),
+    journey: journeyOf(legs, verdict, machines),
   }
 }
 

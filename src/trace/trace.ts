@@ -8,6 +8,7 @@ import type { Protocol } from '../net/port.ts'
 import type { IpPacket } from '../packet/packet.ts'
 import type { Captured } from './capture.ts'
 import type { Fraction } from './fraction.ts'
+import type { Journey } from './journey.ts'
 
 /** What happened to one connection: the question, and every branch that chance could take. */
 export interface Trace {
@@ -134,6 +135,7 @@ export interface Branch {
   readonly cost: Cost
   /** In journey order. */
   readonly captured: readonly Captured[]
+  readonly journey: Journey
 }
 
 /** A lot that was drawn on the way, and how often it falls so. */

@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
+import type { Origin } from '../artefact/origin.ts'
 import { formatPacket } from '../packet/format.ts'
 import { packetLength } from '../packet/length.ts'
 import { decidingRules } from '../trace/decide.ts'
@@ -100,8 +101,13 @@ function causeLines(verdict: Verdict, { paint }: Style): readonly string[] {
   return [
     `           ${paint.bad(verdict.reason ?? '')}${at}${chain}, ${verdict.failed === 'reply' ? 'on the way back' : 'on the way there'}`,
     `           ${verdict.sentence}`,
-    ...(place?.origin ? [`           from ${paint.object(formatOrigin(place.origin))}`] : []),
+    ...(place?.origin ? [`           from ${paint.object(formatOrigin(unsaid(place.origin, verdict.sentence)))}`] : []),
   ]
+}
+
+/** Without a note that the sentence has said already. */
+function unsaid({ note, ...origin }: Origin, sentence: string): Origin {
+  return note === undefined || sentence.includes(note) ? origin : { ...origin, note }
 }
 
 function choiceLines(branch: Branch, paint: Paint): readonly string[] {
@@ -184,11 +190,13 @@ function onOneLine(step: ShownStep, { paint, symbols }: Style): string | undefin
 const markOf = (step: ShownStep, symbols: Symbols): string =>
   step.tone === 'bad' ? ` ${symbols.no}` : step.label === 'socket' && step.tone === 'good' ? ` ${symbols.yes}` : ''
 
-interface ShownStep extends StepText {
+/** `outer`: it concerns the packet that carries ours. */
+export interface ShownStep extends StepText {
   readonly outer: boolean
 }
 
-function shownSteps(hop: Hop, detail: 0 | 1 | 2): readonly ShownStep[] {
+/** What happened at the hop, to the level of detail that is asked for. */
+export function shownSteps(hop: Hop, detail: 0 | 1 | 2): readonly ShownStep[] {
   const deciding = decidingRules(hop.steps.map((s) => s.event))
   return hop.steps.flatMap((step): ShownStep[] => {
     // What the outer packet meets is told only where it decides something.
@@ -228,7 +236,7 @@ function stepLines(step: ShownStep, last: boolean, { paint, symbols, detail }: S
 }
 
 /** A place where nothing was decided, in a few words. */
-function trivialSummary(hop: Hop): string {
+export function trivialSummary(hop: Hop): string {
   const stages = hop.steps.flatMap((s) => (s.event.kind === 'stage' ? [s.event] : []))
   const rules = hop.steps.reduce(
     (n, s) => n + (s.event.kind === 'rule' || s.event.kind === 'chain-end' ? s.event.examined : 0),

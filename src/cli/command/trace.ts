@@ -10,6 +10,10 @@ import { formatBrief } from '../../view/brief.ts'
 import { formatComparison, formatComparisonJson } from '../../view/comparison.ts'
 import { exitCodeOf, formatJson, formatJsonLines } from '../../view/json.ts'
 import { formatMinimal } from '../../view/minimal.ts'
+import { formatDot } from '../../view/picture/dot.ts'
+import { formatHtml } from '../../view/picture/html.ts'
+import { formatMermaid } from '../../view/picture/mermaid.ts'
+import { formatSvg } from '../../view/picture/svg.ts'
 import { formatSweep, formatSweepJson } from '../../view/sweep.ts'
 import { formatTrace } from '../../view/text.ts'
 import type { Command } from '../arguments.ts'
@@ -20,7 +24,8 @@ import { textOptions } from '../terminal.ts'
 
 type TraceCommand = Extract<Command, { command: 'trace' }>
 
-const formats = ['text', 'minimal', 'json', 'json-lines', 'pcap', 'pcapng'] as const
+const pictures = ['html', 'svg', 'mermaid', 'dot'] as const
+const formats = ['text', 'minimal', 'json', 'json-lines', 'pcap', 'pcapng', ...pictures] as const
 
 export function runTrace(args: TraceCommand, io: Io): ExitCode {
   const wrong = wrongArgument(args)
@@ -121,6 +126,14 @@ function format(result: Trace, args: TraceCommand, io: Io): string {
       return formatJsonLines(result)
     case 'minimal':
       return formatMinimal(result)
+    case 'html':
+      return formatHtml(result, args.verbose >= 2 ? 2 : 1)
+    case 'svg':
+      return formatSvg(result)
+    case 'mermaid':
+      return formatMermaid(result)
+    case 'dot':
+      return formatDot(result)
     default:
       return args.quiet ? formatBrief(result) : formatTrace(result, textOptions(args, io))
   }
@@ -137,6 +150,8 @@ function wrongArgument(args: TraceCommand): string | undefined {
     return '-o pcap: --pcap-dir DIR is missing: where the captures are written to'
   if (capturing && (args.backend === 'all' || args.compare !== undefined || sizesOf(args.size).length > 1))
     return 'a capture is of one connection: without --backend all, --compare and several sizes'
+  if (pictures.some((f) => f === args.output) && (args.backend === 'all' || args.compare !== undefined))
+    return `-o ${args.output}: a picture is of one connection: without --backend all and --compare`
   if (args.protocol !== undefined && !['tcp', 'udp', 'sctp', 'icmp', 'icmpv6'].includes(args.protocol.toLowerCase()))
     return `--protocol ${args.protocol}: expected tcp, udp, sctp or icmp`
   if (args.srcPort !== undefined && (args.srcPort < 1 || args.srcPort > 65535))
