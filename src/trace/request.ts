@@ -62,6 +62,10 @@ export function resolveRequest(cluster: Cluster, request: TraceRequest): Resolve
   if (isEndProblem(toText)) return toText
   const from = resolveSource(cluster, fromText, request)
   if (isEndProblem(from)) return from
+  if (from.pod && !cluster.network().machines.has(from.view.netns))
+    return {
+      problem: `pod ${from.view.namespace}/${from.view.name} has no network: no network agent runs on ${from.view.node}, so that its containers never start`,
+    }
   const to = resolveTarget(cluster, toText, request, from)
   if (isEndProblem(to)) return to
   return { ...to, from: from.view }

@@ -298,3 +298,13 @@ describe('hairpin mode of one port', () => {
     expect(says).toEqual(['dropped bridge-hairpin-off node1', 'delivered', 'delivered'])
   })
 })
+
+test('a pod on a node whose flanneld exits has no network to send by, and is told so', () => {
+  const { cluster } = clusterOf({ backend: '{ "Type": "vxlann" }', nodes: 2 })
+  for (const to of ['pod/b:80', '10.96.0.53:53', 'external:80'])
+    expect(trace(cluster, { from: 'pod/a', to, namespace: 'default', seed: 1 })).toEqual({
+      problem: expect.stringMatching(/^pod default\/a has no network: no network agent runs on node1/),
+    })
+  const fromNode = trace(cluster, { from: 'node/node1', to: 'node/node2:10250', namespace: 'default', seed: 1 })
+  expect(isEndProblem(fromNode)).toBe(false)
+})
