@@ -27,7 +27,7 @@ export function loadInput(paths: readonly string[], args: CommonArguments, io: I
     io.err('kubehop: no input: name manifests with -f FILE, -f DIRECTORY or -f - for standard input\n')
     return undefined
   }
-  const { files, problems: fileProblems } = expandPaths(paths, io.files)
+  const { files, problems: fileProblems, leftOut } = expandPaths(paths, io.files)
   const applied = expandPaths(args.apply, io.files)
   const {
     store,
@@ -39,6 +39,7 @@ export function loadInput(paths: readonly string[], args: CommonArguments, io: I
   const late = early.some(isError) ? [] : runControlPlane(store, settings)
   const failed = report([...early, ...late], args, io)
   tellIgnored(ignored, args, io)
+  tellLeftOut(leftOut, args, io)
   return failed ? undefined : { store, settings }
 }
 
@@ -102,6 +103,18 @@ function tellIgnored(ignored: ReadonlyMap<string, number>, args: CommonArguments
   io.err(
     `kubehop: ${total} ${total === 1 ? 'object' : 'objects'} of kinds that are not read: ${[...ignored].map(([kind, n]) => `${n} ${kind}`).join(', ')}\n`,
   )
+}
+
+/** Directories of changes, unless they are applied. */
+function tellLeftOut(leftOut: readonly string[], args: CommonArguments, io: Io): void {
+  if (args.quiet) return
+  const plain = (path: string): string => path.replace(/^(\.\/)+/, '').replace(/[\\/]+$/, '')
+  const applied = args.apply.map(plain)
+  for (const folder of leftOut) {
+    const own = plain(folder)
+    if (applied.some((path) => path === own || path.startsWith(`${own}/`))) continue
+    io.err(`kubehop: ${folder} was left out: it holds changes to what is beside it; --apply ${folder} makes them\n`)
+  }
 }
 
 type Flags = { readonly settings: Partial<ClusterSettings> } | { readonly problem: string }

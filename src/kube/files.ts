@@ -15,44 +15,64 @@ export interface FileAccess {
 export interface ExpandedPaths {
   readonly files: readonly ManifestFile[]
   readonly problems: readonly Problem[]
+  /** Directories of changes that were met and not read. */
+  readonly leftOut: readonly string[]
 }
 
 /** What `-f` names: files; directories with everything below them; `-`. In order, directories sorted by name; no file twice. */
 export function expandPaths(paths: readonly string[], access: FileAccess): ExpandedPaths {
   const files = new Map<string, ManifestFile>()
   const problems: Problem[] = []
+  const leftOut: string[] = []
   for (const path of paths) {
     if (path === '-') take('-', () => access.readStandardInput(), files, problems)
-    else if (access.kindOf(path) === 'directory') takeDirectory(path, access, files, problems)
+    else if (access.kindOf(path) === 'directory') leftOut.push(...takeDirectory(path, access, files, problems))
     else takeFile(path, access, files, problems)
   }
-  return { files: [...files.values()], problems }
+  const found = [...files.values()]
+  const isNamed = (directory: string): boolean => found.some((f) => f.path.startsWith(`${directory}/`))
+  return { files: found, problems, leftOut: [...new Set(leftOut)].filter((d) => !isNamed(d)) }
 }
 
-function takeDirectory(path: string, access: FileAccess, files: Map<string, ManifestFile>, problems: Problem[]): void {
-  const found = manifestsBelow(path, access, 0)
+/** Gives back the directories that it left out. */
+function takeDirectory(
+  path: string,
+  access: FileAccess,
+  files: Map<string, ManifestFile>,
+  problems: Problem[],
+): readonly string[] {
+  const leftOut: string[] = []
+  const found = manifestsBelow(path, access, 0, leftOut)
   if (found.length === 0) problems.push(problem('NO_MANIFESTS', { at: { file: path } }, {}))
   for (const file of found) takeFile(file, access, files, problems)
+  return leftOut
 }
 
-/** A subdirectory of this name holds changes to what is beside it, to be applied over it (`--apply`): no part of the whole. */
+/** Beside manifests, a subdirectory of this name holds changes to be applied over them (`--apply`): no part of the whole. */
 const changes = 'fix'
 
 // A link to a parent directory would go round for ever.
 const maxDirectoryDepth = 20
 
-function manifestsBelow(directory: string, access: FileAccess, depth: number): readonly string[] {
+function manifestsBelow(directory: string, access: FileAccess, depth: number, leftOut: string[]): readonly string[] {
   if (depth > maxDirectoryDepth) return []
-  return access
+  const entries = access
     .namesIn(directory)
-    .filter((name) => !name.startsWith('.') && name !== changes)
+    .filter((name) => !name.startsWith('.'))
     .sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
-    .flatMap((name) => {
-      const path = `${directory.replace(/[\\/]+$/, '')}/${name}`
-      const kind = access.kindOf(path)
-      if (kind === 'directory') return manifestsBelow(path, access, depth + 1)
-      return kind === 'file' && /\.(ya?ml|json)$/i.test(name) ? [path] : []
-    })
+    .map((name) => `${directory.replace(/[\\/]+$/, '')}/${name}`)
+    .map((path) => ({ path, kind: access.kindOf(path) }))
+  const isManifest = ({ path, kind }: (typeof entries)[number]): boolean =>
+    kind === 'file' && /\.(ya?ml|json)$/i.test(path)
+  const holdsManifests = entries.some(isManifest)
+  return entries.flatMap((entry) => {
+    if (entry.kind !== 'directory') return isManifest(entry) ? [entry.path] : []
+    const isChange = holdsManifests && entry.path.endsWith(`/${changes}`)
+    const below = manifestsBelow(entry.path, access, depth + 1, isChange ? [] : leftOut)
+    if (!isChange) return below
+    if (below.length > 0) leftOut.push(entry.path)
+    return []
+  })
 }
 
 function takeFile(path: string, access: FileAccess, files: Map<string, ManifestFile>, problems: Problem[]): void {

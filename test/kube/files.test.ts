@@ -14,6 +14,13 @@ const tree: Readonly<Record<string, string | readonly string[]>> = {
   'dir/.git': ['e.yaml'],
   'dir/.git/e.yaml': 'e',
   'dir/c.JSON': 'c',
+  apps: ['fix', 'web'],
+  'apps/fix': ['f.yaml'],
+  'apps/fix/f.yaml': 'an application called fix',
+  'apps/web': ['w.yaml', 'fix'],
+  'apps/web/w.yaml': 'w',
+  'apps/web/fix': ['x.yaml'],
+  'apps/web/fix/x.yaml': 'x',
   empty: ['readme.txt'],
   'empty/readme.txt': '',
   'locked.yaml': 'no',
@@ -42,6 +49,12 @@ describe('what -f names', () => {
       name: 'changes in fix/ are no part of a directory, but may be named',
       paths: ['dir/fix'],
       files: ['dir/fix/a.yaml'],
+      problems: [],
+    },
+    {
+      name: 'a directory called fix with no manifests beside it is one like any other',
+      paths: ['apps'],
+      files: ['apps/fix/f.yaml', 'apps/web/w.yaml'],
       problems: [],
     },
     {
@@ -79,5 +92,20 @@ describe('what -f names', () => {
     const expanded = expandPaths(paths, access)
     expect(expanded.files.map((f) => f.path)).toEqual(files)
     expect(expanded.problems.map(formatProblem)).toEqual(problems)
+  })
+
+  test.each([
+    ['dir', ['dir/fix']],
+    ['apps', ['apps/web/fix']],
+    ['dir/sub', []],
+    ['dir/fix', []],
+  ])('of %s, %j is told as left out', (path, leftOut) => {
+    expect(expandPaths([path], access).leftOut).toEqual(leftOut)
+  })
+
+  test('changes that are named beside their directory are not left out', () => {
+    const { files, leftOut } = expandPaths(['dir', 'dir/fix'], access)
+    expect(files.map((f) => f.path)).toContain('dir/fix/a.yaml')
+    expect(leftOut).toEqual([])
   })
 })
