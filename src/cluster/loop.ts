@@ -26,6 +26,8 @@ export interface WorldOptions {
   readonly chance: Chance
   /** Tell of rules that did not match as well. */
   readonly everyRule?: boolean
+  /** Compare rule by rule, without an index. */
+  readonly linear?: boolean
   /** What a process does with what reaches its socket. */
   readonly serve?: (packet: IpPacket, owner: string, listening: boolean) => SendRequest | undefined
   /** Clients answer the SYN,ACK with the third packet of the handshake. */
@@ -73,8 +75,8 @@ export class World {
     if (known) return known
     const machine = this.#network.machines.get(id)
     if (!machine) return undefined
-    const { chance, everyRule = false, completeHandshake = false } = this.#options
-    const made = createNetns(machine.state(), { clock: this.#clock, chance, everyRule, completeHandshake })
+    const { chance, everyRule = false, linear = false, completeHandshake = false } = this.#options
+    const made = createNetns(machine.state(), { clock: this.#clock, chance, everyRule, linear, completeHandshake })
     this.#netnses.set(id, made)
     return made
   }

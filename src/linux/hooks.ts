@@ -46,12 +46,13 @@ export function defragment(work: Work, user: string, skb: Skb): Skb | undefined 
 export const tracks = (work: Work, skb: Skb): boolean => tracksConnections(work.ns.netfilter, packetFamily(skb.packet))
 
 function contextOf(work: Work, hook: Hook, skb: Skb, place: HookPlace): NetfilterContext {
-  const { chance, clock, everyRule } = work.ns.options
+  const { chance, clock, everyRule, linear } = work.ns.options
   return {
     emit: work.emit,
     chance,
     clock,
     everyRule: everyRule ?? false,
+    linear: linear ?? false,
     bridged: place.bridged !== undefined,
     nexthop: place.nexthop,
     addressType: (ip, device) => addressType(work, ip, device),

@@ -21,6 +21,8 @@ export interface NetnsOptions {
   readonly chance: Chance
   /** Tell of rules that did not match as well. */
   readonly everyRule?: boolean
+  /** Compare rule by rule, without the index of long chains: slower, and no other in what it tells. */
+  readonly linear?: boolean
   /** Send the third packet of a TCP handshake. A trace ends at the SYN,ACK, so by default it is not sent. */
   readonly completeHandshake?: boolean
 }

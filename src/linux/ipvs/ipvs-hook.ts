@@ -16,7 +16,9 @@ import {
   connectionKey,
   connectionOfReply,
   type Destination,
+  hashConnection,
   type IpvsConnection,
+  unhashConnection,
   type VirtualService,
 } from './table.ts'
 
@@ -67,7 +69,7 @@ const setting = (work: Work, name: string): number =>
 const opensAgain = (c: IpvsConnection, packet: IpPacket): boolean => !c.destination.present && opens(packet)
 
 function forget({ ns }: Work, key: string, c: IpvsConnection): void {
-  ns.ipvs.connections.delete(key)
+  unhashConnection(ns.ipvs, key, c)
   if (c.established) c.destination.active--
   else c.destination.inactive--
 }
@@ -114,7 +116,7 @@ function begin(
     expires: 0,
   }
   destination.inactive++
-  work.ns.ipvs.connections.set(key, made)
+  hashConnection(work.ns.ipvs, key, made)
   return made
 }
 

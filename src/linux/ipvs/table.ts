@@ -6,7 +6,10 @@ import { type Scheduler, schedulerOf } from './schedule.ts'
 /** IPVS in one network namespace: virtual services, connections, and which server clients stick to. */
 export interface Ipvs {
   readonly services: ReadonlyMap<string, VirtualService>
+  /** By what the client sends: `connectionKey`. */
   readonly connections: Map<string, IpvsConnection>
+  /** By what the real server sends, oldest first. */
+  readonly replies: Map<string, readonly IpvsConnection[]>
   /** By virtual service and client: persistence. */
   readonly templates: Map<string, { destination: Destination; expires: number }>
 }
@@ -56,6 +59,7 @@ export function createIpvs(
   return {
     services: made,
     connections: previous?.connections ?? new Map(),
+    replies: previous?.replies ?? new Map(),
     templates: previous?.templates ?? new Map(),
   }
 }
@@ -83,9 +87,27 @@ function virtualService(
 export const connectionKey = (protocol: string, client: Ip, clientPort: number, virtual: Ip, port: number): string =>
   `${protocol} ${client} ${clientPort} ${virtual} ${port}`
 
+/** Enters a connection under both directions. */
+export function hashConnection(ipvs: Ipvs, key: string, c: IpvsConnection): void {
+  const expired = ipvs.connections.get(key)
+  if (expired) unhashConnection(ipvs, key, expired)
+  ipvs.connections.set(key, c)
+  ipvs.replies.set(replyKey(c), [...(ipvs.replies.get(replyKey(c)) ?? []), c])
+}
+
+export function unhashConnection(ipvs: Ipvs, key: string, c: IpvsConnection): void {
+  ipvs.connections.delete(key)
+  const others = (ipvs.replies.get(replyKey(c)) ?? []).filter((other) => other !== c)
+  if (others.length > 0) ipvs.replies.set(replyKey(c), others)
+  else ipvs.replies.delete(replyKey(c))
+}
+
+const replyKey = ({ protocol, destination, client, clientPort }: IpvsConnection): string =>
+  connectionKey(protocol, destination.address, destination.port, client, clientPort)
+
 /** Answers are known by the real server and the client. */
 export function connectionOfReply(
-  { connections }: Ipvs,
+  { replies }: Ipvs,
   reply: {
     readonly protocol: string
     readonly src: Ip
@@ -95,10 +117,6 @@ export function connectionOfReply(
   },
   now: number,
 ): IpvsConnection | undefined {
-  for (const c of connections.values()) {
-    const { destination: d } = c
-    const isOfServer = d.address === reply.src && d.port === reply.srcPort && c.protocol === reply.protocol
-    if (isOfServer && c.client === reply.dst && c.clientPort === reply.dstPort && c.expires > now) return c
-  }
-  return undefined
+  const key = connectionKey(reply.protocol, reply.src, reply.srcPort, reply.dst, reply.dstPort)
+  return replies.get(key)?.find((c) => c.expires > now)
 }
