@@ -6,7 +6,7 @@ import type { Run } from '../src/bgp/outcome.ts'
 import type { Speaker } from '../src/bgp/speaker.ts'
 import { totalMessages } from '../src/bgp/tally.ts'
 import { mesh, nodeName, oneLink, reflected } from '../test/bgp/topology.ts'
-import { logPlot } from './log-plot.ts'
+import { logPlot } from '../src/view/log-plot.ts'
 
 const sizes = [10, 100, 1000, 5000]
 const reflectors = 2
