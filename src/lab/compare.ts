@@ -20,7 +20,7 @@ export function compare(
   leftOut: ReadonlySet<Part> = new Set(),
 ): Difference | undefined {
   const part = (name: Part, what: string): Difference | undefined =>
-    leftOut.has(name) ? undefined : linesDiffer(what, predicted[name], observed[name])
+    leftOut.has(name) ? undefined : linesDiffer(what, predicted[name], observed[name], predicted.late ?? none)
   return (
     differ('outcome', [predicted.outcome], [observed.outcome]) ??
     differ('process reached', predicted.served, observed.served) ??
@@ -30,13 +30,24 @@ export function compare(
   )
 }
 
-function linesDiffer(what: string, predicted: Lines, observed: Lines): Difference | undefined {
+const none: ReadonlySet<string> = new Set()
+
+function linesDiffer(
+  what: string,
+  predicted: Lines,
+  observed: Lines,
+  late: ReadonlySet<string>,
+): Difference | undefined {
+  const placed = (lines: readonly string[] = []): readonly string[] => settled(lateLast(lines, late))
   for (const id of new Set([...predicted.keys(), ...observed.keys()])) {
-    const difference = differ(`${what} ${id}`, settled(predicted.get(id) ?? []), settled(observed.get(id) ?? []))
+    const difference = differ(`${what} ${id}`, placed(predicted.get(id)), placed(observed.get(id)))
     if (difference) return difference
   }
   return undefined
 }
+
+const lateLast = (lines: readonly string[], late: ReadonlySet<string>): readonly string[] =>
+  late.size === 0 ? lines : [...lines.filter((l) => !late.has(l)), ...lines.filter((l) => late.has(l))]
 
 /**
  * Of several fragments under way, which waits for a neighbour to be found is a matter of how fast that one answers: their

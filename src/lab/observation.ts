@@ -10,6 +10,8 @@ export interface Observation {
   readonly devices: Lines
   /** Runs of base chains with the rules that matched, per namespace. */
   readonly chains: Lines
+  /** Lines of `chains` that stand in no certain place: a rule that rejects is traced after it has answered. */
+  readonly late?: ReadonlySet<string>
   /** Connections that the namespace knows afterwards, sorted. */
   readonly connections: Lines
 }

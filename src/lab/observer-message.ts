@@ -17,6 +17,8 @@ export interface SpaceWatch {
   readonly trace: readonly ('ip' | 'ip6')[]
   readonly listen: readonly (readonly [protocol: string, address: string | null, port: number])[]
   readonly tunnels: readonly TunnelWatch[]
+  /** Words of `conntrack -I`, one list for each connection that is known before a probe. */
+  readonly connections: readonly (readonly string[])[]
   /** Sets of nft that packets add to, `ip kube-proxy affinity-x`: emptied before each probe. */
   readonly learning: readonly string[]
 }
@@ -52,6 +54,8 @@ export interface Hello {
   readonly missing: readonly string[]
   readonly kernel: string
   readonly iptables: string
+  /** Whether the tool `conntrack` is there. */
+  readonly conntrack: boolean
   /** Kinds of device that this kernel cannot make. */
   readonly kinds: readonly string[]
 }

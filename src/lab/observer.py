@@ -232,9 +232,10 @@ def packet_ring():
 class Space:
     """One namespace of the lab with all that listens in it: to packets, to rules, to connections."""
 
-    def __init__(self, name, traced, listen, tunnels, learning):
+    def __init__(self, name, traced, listen, tunnels, learning, connections):
         self.name = name
         self.learning = learning
+        self.connections = connections
         self.trace = self.conntrack = None
         self.rules = {}
         self.problems = []
@@ -318,6 +319,10 @@ class Space:
                 flush_connections(self.conntrack)
             except OSError:
                 pass
+        for words in self.connections:
+            code, _, err = run_within(self.name, ['conntrack', '-I'] + words)
+            if code:
+                raise OSError(errno.EINVAL, 'conntrack -I %s: %s' % (' '.join(words), err.strip()))
         if self.learning:
             run_within(self.name, ['nft', '-f', '-'], ''.join('flush set %s\n' % one for one in self.learning))
         with Within(self.name):
@@ -593,7 +598,7 @@ class Lab:
         os.environ['IPTABLES_RESTORE'], os.environ['IP6TABLES_RESTORE'] = restore, restore6
         _, version, _ = run([restore, '--version']) if which(restore) else (1, '', '')
         private_mounts()
-        return {'missing': tools, 'kernel': os.uname().release, 'iptables': version.strip(), 'kinds': lacking_kinds(), 'sctp': False}
+        return {'missing': tools, 'kernel': os.uname().release, 'iptables': version.strip(), 'kinds': lacking_kinds(), 'conntrack': which('conntrack')}
 
     def build(self, message):
         code, _, err = run(['sh', '-s'], message['script'])
@@ -603,7 +608,7 @@ class Lab:
         for name in message['spaces']:
             await_ports(name)
         for name, how in message['spaces'].items():
-            self.spaces[name] = Space(name, how.get('trace'), how['listen'], how['tunnels'], how['learning'])
+            self.spaces[name] = Space(name, how.get('trace'), how['listen'], how['tunnels'], how['learning'], how['connections'])
         return {'problems': {n: s.problems for n, s in self.spaces.items() if s.problems}}
 
     def restore(self, message):

@@ -53,7 +53,7 @@ function predictBranch(network: Network, probe: Probe, port: PortText, script: r
     outcome: outcomeOf(visits, probe),
     served: servedIn(visits, network, port),
     devices: devicesIn(visits, bridgesOf(network), port),
-    chains: chainsIn(visits, network, port),
+    ...chainsIn(visits, network, port),
     connections: connectionsIn(world, network, port),
   }
   return { observation, lots: chance.lots, visits, took: world.now(), overrun: world.overrun }
@@ -164,16 +164,26 @@ interface Run {
   readonly head: string
   readonly rules: string[]
   verdict: string
+  /** The first that the trace tells of it is the rule that rejects. */
+  isLate?: boolean
 }
 
 /** Chains that the loaded rules have: the others are no chains on a real kernel. */
-function chainsIn(visits: readonly Visit[], network: Network, port: PortText): Observation['chains'] {
+function chainsIn(
+  visits: readonly Visit[],
+  network: Network,
+  port: PortText,
+): Required<Pick<Observation, 'chains' | 'late'>> {
   const lines = new Map<NetnsId, string[]>()
+  const late = new Set<string>()
   for (const { netns, events } of visits) {
-    for (const run of runsIn(netns, events, network, port))
-      if (!isHousekeepingRun(run.head)) addLine(lines, netns, runLine(run))
+    for (const run of runsIn(netns, events, network, port)) {
+      if (isHousekeepingRun(run.head)) continue
+      addLine(lines, netns, runLine(run))
+      if (run.isLate) late.add(runLine(run))
+    }
   }
-  return lines
+  return { chains: lines, late }
 }
 
 export const runLine = ({
@@ -212,6 +222,7 @@ function runsIn(netns: NetnsId, events: Visit['events'], network: Network, port:
       current = { netns, head, rules: [], verdict: 'accept' }
       runs.push(current)
     } else if (event.kind === 'rule' && current) {
+      if (event.verdict === 'reject' && current.rules.length === 0) current.isLate = true
       current.rules.push(`${event.chain}#${event.index}`)
       if (event.verdict === 'drop' || event.verdict === 'reject') current.verdict = 'drop'
     } else if (event.kind === 'chain-end' && current && event.outcome === 'policy-drop') current.verdict = 'drop'

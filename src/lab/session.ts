@@ -8,6 +8,7 @@ import { type Family, families } from '../net/ip.ts'
 import { formatPrefix } from '../net/prefix.ts'
 import type { Lot } from '../trace/lots.ts'
 import { type Compared, compareBranches, type Part } from './compare.ts'
+import { conntrackInsert } from './conntrack-command.ts'
 import { forceLots, forceNftLots } from './force.ts'
 import { portsOfNetwork, portText } from './known-ports.ts'
 import type { Observation } from './observation.ts'
@@ -107,7 +108,8 @@ const withStandIns = (state: NetnsState, { kinds }: Hello): NetnsState =>
 function buildable(machine: Machine, hello: Hello, lacking: Map<NetnsId, string[]>): NetnsState {
   const state = withStandIns(machine.state(), hello)
   const missing = state.links.filter((l) => hello.kinds.includes(l.kind.kind))
-  if (state.conntrack.length > 0) lacking.set(machine.id, ['connections that are there before the first packet'])
+  if (state.conntrack.length > 0 && !hello.conntrack)
+    lacking.set(machine.id, ['connections that are there before the first packet: the tool conntrack is missing'])
   if (missing.length === 0) return state
   const notes = missing.map((l) => `${l.name} (a device of kind ${l.kind.kind})`)
   lacking.set(machine.id, [...(lacking.get(machine.id) ?? []), ...notes])
@@ -138,6 +140,7 @@ const watches = (plan: LabPlan): Extract<ObserverMessage, { do: 'observe' }>['sp
           // Probes of SCTP are not compared, so nothing has to serve them.
           .filter((s) => s.protocol !== 'sctp' && !machine.tunnels?.some((t) => t.owner === s.owner))
           .map((s) => [s.protocol, s.address ?? null, s.port] as const),
+        connections: state.conntrack.map(conntrackInsert),
         learning: nftTables(state).flatMap((t) =>
           t.sets.filter((set) => set.flags?.includes('dynamic')).map((set) => `${tableKey(t)} ${set.name}`),
         ),

@@ -33,6 +33,14 @@ describe('the first difference', () => {
     expect(compare(seen(), seen({ chains: new Map() }), new Set(['chains']))).toBeUndefined()
   })
 
+  test('a chain whose first rule rejects may be told of after the answer', () => {
+    const chains = (lines: readonly string[]) => ({ chains: new Map([[a, lines]]) })
+    const late = new Set(['filter FORWARD :: FORWARD#1 => drop'])
+    const predicted = { ...seen(chains(['filter FORWARD :: FORWARD#1 => drop', 'nat OUTPUT'])), late }
+    expect(compare(predicted, seen(chains(['nat OUTPUT', 'filter FORWARD :: FORWARD#1 => drop'])))).toBeUndefined()
+    expect(compare(predicted, seen(chains(['nat OUTPUT'])))?.what).toBe('chains and rules of node-a')
+  })
+
   test('is shown with both sides, and what they share before it', () => {
     const difference = compare(seen(), seen({ devices: new Map([[a, ['eth0 in x', 'eth0 out z']]]) }))
     expect(difference && formatDifference(difference)).toBe(

@@ -19,7 +19,13 @@ type Row = readonly [
   from: string,
   to: string,
   outcome: string | RegExp,
-  more?: { readonly protocol?: Protocol; readonly ttl?: number; readonly size?: number; readonly df?: boolean },
+  more?: {
+    readonly protocol?: Protocol
+    readonly srcPort?: number
+    readonly ttl?: number
+    readonly size?: number
+    readonly df?: boolean
+  },
 ]
 
 interface Case {
@@ -40,7 +46,7 @@ const cases: readonly Case[] = [
       ['pod/client', 'svc/near:80', 'connected'],
       ['pod/client', 'svc/far:80', 'connected'],
       ['pod/client', 'svc/self:80', 'connected'],
-      ['pod/client', 'svc/self:80', 'answered with 5 bytes', udp],
+      ['pod/client', 'svc/self:80', 'answered with 0 bytes', udp],
       ['external', 'node/node-a:30110', 'connected'],
       ['external', 'node/node-b:30110', 'connected'],
       ['node/node-a', 'svc/far:80', 'connected'],
@@ -50,8 +56,8 @@ const cases: readonly Case[] = [
       ['node/node-a', 'svc/nobody:80', 'error EPERM', udp],
       ['pod/client', 'pod/far:8080', 'icmp 11/0 from 10.244.0.1 (EHOSTUNREACH)', { ...udp, ttl: 1 }],
       ['pod/client', 'pod/far:8080', 'icmp 11/0 from 10.244.1.0 (EHOSTUNREACH)', { ...udp, ttl: 2 }],
-      ['pod/client', 'pod/far:8080', 'answered with 5 bytes', { ...udp, ttl: 3 }],
-      ['pod/client', 'pod/far:8080', 'answered with 5 bytes', { ...udp, ttl: 4 }],
+      ['pod/client', 'pod/far:8080', 'answered with 0 bytes', { ...udp, ttl: 3 }],
+      ['pod/client', 'pod/far:8080', 'answered with 0 bytes', { ...udp, ttl: 4 }],
       ['pod/client', 'pod/far', 'answered with 56 bytes', { protocol: 'icmp' }],
       ['pod/client', '10.244.1.77:80', 'icmp 3/1 from 10.244.1.0 (EHOSTUNREACH)', udp],
     ],
@@ -113,6 +119,22 @@ const cases: readonly Case[] = [
     name: "a node that does not know the peer's MAC",
     cluster: odd(nodeState('node-a', { mode: 'replace', neighbours: '' })),
     rows: [['pod/client', 'pod/far:8080', 'icmp 3/1 from 10.244.0.1 (EHOSTUNREACH)', udp]],
+  },
+  {
+    name: 'connections of before, one to a backend that is gone',
+    cluster: odd(
+      nodeState('node-a', {
+        conntrack: [
+          'udp 17 100 src=10.244.0.2 dst=10.96.0.11 sport=45000 dport=80 src=10.244.1.9 dst=10.244.0.2 sport=8080 dport=45000 [ASSURED] mark=0 use=1',
+          'udp 17 100 src=10.244.0.2 dst=10.244.1.2 sport=45001 dport=8080 [UNREPLIED] src=10.244.1.2 dst=192.168.50.11 sport=8080 dport=2000 mark=0 use=1',
+        ].join('\n'),
+      }),
+    ),
+    rows: [
+      ['pod/client', 'svc/far:80', 'icmp 3/1 from 10.96.0.11 (EHOSTUNREACH)', { ...udp, srcPort: 45000 }],
+      ['pod/client', 'svc/far:80', 'answered with 0 bytes', { ...udp, srcPort: 45002 }],
+      ['pod/client', 'pod/far:8080', 'answered with 0 bytes', { ...udp, srcPort: 45001 }],
+    ],
   },
   {
     name: 'routes of each type',

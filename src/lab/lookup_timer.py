@@ -1,0 +1,106 @@
+"""Times new TCP connections through a node namespace of the running kernel; all of it ends with this process.
+
+Reads one JSON object from standard input: `load`, commands with their input; `rounds` and `packets` of each burst;
+`bursts`, lists of destinations `[address, port]` that one burst goes round. Prints one JSON object: `loadMs`, and for each
+burst the nanoseconds a packet, median of the rounds, in which the bursts alternate.
+"""
+import ctypes, json, os, socket, struct, subprocess, sys, time
+
+CLONE_NEWNET = 0x40000000
+SOURCE = "10.244.0.250"
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def run(*words, text=None):
+    done = subprocess.run(words, input=text, text=True, capture_output=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(words)}: {done.stderr.strip()[:400]}")
+
+
+def mac(netns, device):
+    out = subprocess.run(["ip", "-j", "-n", netns, "link", "show", device], capture_output=True, text=True).stdout
+    return json.loads(out)[0]["address"]
+
+
+def enter(path):
+    with open(path) as f:
+        if libc.setns(f.fileno(), CLONE_NEWNET) != 0:
+            sys.exit(f"setns {path}: {os.strerror(ctypes.get_errno())}")
+
+
+def build():
+    """source -- node (this namespace) -- sink, which forwards nothing."""
+    run("mount", "-t", "tmpfs", "none", "/run")
+    for name, device, peer in (("source", "s0", "n0"), ("sink", "k0", "n1")):
+        run("ip", "netns", "add", name)
+        run("ip", "link", "add", peer, "type", "veth", "peer", "name", device, "netns", name)
+        run("ip", "link", "set", peer, "up")
+        run("ip", "-n", name, "link", "set", device, "up")
+    run("ip", "link", "set", "lo", "up")
+    run("ip", "address", "add", "192.168.50.10/24", "dev", "n1")
+    run("ip", "route", "add", "10.244.0.250/32", "dev", "n0")
+    run("ip", "neigh", "add", "192.168.50.1", "lladdr", mac("sink", "k0"), "dev", "n1")
+    run("ip", "route", "add", "10.0.0.0/8", "via", "192.168.50.1")
+    for key in ("ipv4/ip_forward", "ipv4/conf/all/rp_filter", "ipv4/conf/n0/rp_filter", "netfilter/nf_conntrack_checksum"):
+        try:
+            with open(f"/proc/sys/net/{key}", "w") as f:
+                f.write("1" if key.endswith("ip_forward") else "0")
+        except OSError:
+            pass
+
+
+def checksum(header):
+    total = sum(struct.unpack("!10H", header))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+def frame(ethernet, address, port, source_port):
+    tcp = struct.pack("!HHIIBBHHH", source_port, port, 1, 0, 0x50, 2, 65535, 0, 0)
+    parts = (0x45, 0, 20 + len(tcp), 1, 0x4000, 64, 6)
+    ends = socket.inet_aton(SOURCE) + socket.inet_aton(address)
+    bare = struct.pack("!BBHHHBBH", *parts, 0) + ends
+    return ethernet + struct.pack("!BBHHHBBH", *parts, checksum(bare)) + ends + tcp
+
+
+def forwarded():
+    """Packets that left the node, read in the sink."""
+    out = subprocess.run(["ip", "-j", "-s", "-n", "sink", "link", "show", "k0"], capture_output=True, text=True).stdout
+    return json.loads(out)[0]["stats64"]["rx"]["packets"]
+
+
+def main():
+    asked = json.load(sys.stdin)
+    build()
+    start = time.perf_counter()
+    for words, text in asked["load"]:
+        run(*words, text=text)
+    loaded = (time.perf_counter() - start) * 1000
+    raw = [bytes.fromhex(m.replace(":", "")) for m in (json.loads(subprocess.run(["ip", "-j", "link", "show", "n0"], capture_output=True, text=True).stdout)[0]["address"], mac("source", "s0"))]
+    ethernet = raw[0] + raw[1] + b"\x08\x00"
+    enter("/run/netns/source")
+    sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    sender.bind(("s0", 0))
+    times = [[] for _ in asked["bursts"]]
+    arrived = [0 for _ in asked["bursts"]]
+    port = 1024
+    for _ in range(asked["rounds"]):
+        for n, targets in enumerate(asked["bursts"]):
+            frames = []
+            for i in range(asked["packets"]):
+                port = port + 1 if port < 65535 else 1025
+                frames.append(frame(ethernet, *targets[i % len(targets)], port))
+            send = sender.send
+            before = forwarded()
+            begin = time.perf_counter_ns()
+            for f in frames:
+                send(f)
+            times[n].append((time.perf_counter_ns() - begin) / len(frames))
+            arrived[n] += forwarded() - before
+    sent = asked["rounds"] * asked["packets"]
+    if min(arrived) < sent:
+        sys.exit(f"not every packet went through the node: {arrived} of {sent}")
+    print(json.dumps({"loadMs": loaded, "ns": [sorted(t)[len(t) // 2] for t in times]}))
+
+
+main()
