@@ -8,6 +8,8 @@ export interface Origin {
   /** What the agent was doing, in its own words: `cluster IP`, `node-b`, `podCIDR of node-a`. */
   readonly note?: string
   readonly object?: OriginObject
+  /** A rule by which the agent keeps its own accounts (dispatch, scratch marks): it says nothing of why a packet passes. */
+  readonly bookkeeping?: true
 }
 
 export interface OriginObject {

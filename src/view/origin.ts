@@ -8,6 +8,6 @@ export function formatOrigin(origin: Origin): string {
   const field = object.field === undefined ? '' : ` ${object.field}`
   const file = object.file === undefined ? '' : `, ${object.file}${object.line === undefined ? '' : `:${object.line}`}`
   const said = `${object.kind} ${name}${field}`
-  const news = note !== undefined && !said.includes(note) ? ` (${note})` : ''
+  const news = note !== undefined && !said.toLowerCase().includes(note.toLowerCase()) ? ` (${note})` : ''
   return `${by}: ${said}${news}${file}`
 }

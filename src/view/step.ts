@@ -127,7 +127,7 @@ export function stepText(event: ClusterEvent, decides: boolean, reason?: ReasonC
       return {
         label: 'mark',
         text: `${hex(event.before)} -> ${hex(event.after)}`,
-        level: event.before === event.after ? 1 : 0,
+        level: decides && event.before !== event.after ? 0 : 1,
         tone: 'change',
       }
     case 'ipvs':

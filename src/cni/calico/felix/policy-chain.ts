@@ -43,7 +43,8 @@ export function oneRule(rule: ParsedRule, index: number, ctx: PolicyContext): re
   const match = [matchText(rest, ctx.family), blocks.length > 0 ? markIsSet(ctx.marks.scratch0) : '']
     .filter((t) => t !== '')
     .join(' ')
-  return [...blocks, ...actions(match, rule, index, ctx)].map((r) => ({
+  const prepared = blocks.map((b): FelixRule => ({ ...b, bookkeeping: true }))
+  return [...prepared, ...actions(match, rule, index, ctx)].map((r) => ({
     ...r,
     ...(rule.comments ? { comments: rule.comments } : {}),
     ...(rule.origin ? { origin: rule.origin } : {}),

@@ -11,6 +11,8 @@ export interface FelixRule {
   /** `--jump ACCEPT`; absent for a rule that only carries a comment. */
   readonly action?: string
   readonly origin?: Origin
+  /** Felix's own accounts, besides jumps and cleared marks, which always are. */
+  readonly bookkeeping?: true
 }
 
 export interface FelixChain {

@@ -66,7 +66,9 @@ export function rawChains(c: StaticConfig): readonly FelixChain[] {
       rules: [
         { action: clearMark(clearedAll(m)) },
         ...noTrack,
-        ...c.interfacePrefixes.map((p) => ({ match: `--in-interface ${p}+`, action: setMark(m.scratch0) })),
+        ...c.interfacePrefixes.map(
+          (p): FelixRule => ({ match: `--in-interface ${p}+`, action: setMark(m.scratch0), bookkeeping: true }),
+        ),
         { match: markIsSet(m.scratch0), action: jumpTo('cali-rpf-skip') },
         { match: `${markIsSet(m.scratch0)} -m rpfilter --invert --validmark`, action: jumpTo('DROP') },
         { match: markIsClear(m.scratch0), action: jumpTo('cali-from-host-endpoint') },
@@ -101,7 +103,7 @@ export function mangleChains(c: StaticConfig): readonly FelixChain[] {
     {
       name: 'cali-PREROUTING',
       rules: [
-        { match: conntrackIs('RELATED,ESTABLISHED'), action: jumpTo('ACCEPT') },
+        { match: conntrackIs('RELATED,ESTABLISHED'), action: jumpTo('ACCEPT'), bookkeeping: true },
         { match: markIsSet(m.accept), action: jumpTo(allow) },
         { action: jumpTo('cali-from-host-endpoint') },
         { comments: [hostPolicyAccepted], match: markIsSet(m.accept), action: jumpTo(allow) },
@@ -303,6 +305,7 @@ export const forwardAccept = ({ accept }: Marks, action: string): FelixRule => (
   comments: ['Policy explicitly accepted packet.'],
   match: markIsSet(accept),
   action: jumpTo(action),
+  origin: { by: 'calico', note: 'what a policy or profile accepted' },
 })
 
 /** Ports that no host endpoint policy closes; raw, which sees no connections, also lets the answers through. */

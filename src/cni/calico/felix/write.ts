@@ -1,6 +1,7 @@
 import type { IptablesEdit } from '../../../artefact/iptables/edit.ts'
 import { parseRule } from '../../../artefact/iptables/parse.ts'
 import type { Rule, TableName } from '../../../artefact/iptables/rule.ts'
+import type { Origin } from '../../../artefact/origin.ts'
 import type { Family } from '../../../net/ip.ts'
 import { ruleHashes } from '../names.ts'
 import { type FelixChain, type FelixRule, ruleText } from './rule.ts'
@@ -48,14 +49,23 @@ function kernelEdits(table: TableName, { chain, inserted, appended }: KernelChai
 function hashed(hashedAs: string, chain: string, rules: readonly FelixRule[], family: Family): readonly Rule[] {
   const texts = rules.map(ruleText)
   const hashes = ruleHashes(hashedAs, texts)
-  return rules.map(({ origin }, i) => {
+  return rules.map((felixRule, i) => {
     const line = `-A ${chain} -m comment --comment "cali:${hashes[i] ?? ''}" ${texts[i] ?? ''}`
     const { rules: read, problems } = parseRule(line, family)
     const [rule] = read
     if (rule === undefined) throw new Error(`${line}: ${problems.map((p) => `${p.found}: ${p.expected}`).join('; ')}`)
-    return { ...rule, ...(origin ? { origin } : { origin: { by: 'calico' } }) }
+    return { ...rule, origin: originOf(felixRule) }
   })
 }
+
+function originOf(rule: FelixRule): Origin {
+  const origin = rule.origin ?? { by: 'calico' }
+  return rule.bookkeeping || isPassing(rule) ? { ...origin, bookkeeping: true } : origin
+}
+
+/** To a chain of Felix, or without a mark. */
+const isPassing = ({ action = '' }: FelixRule): boolean =>
+  /^--(jump|goto) cali-/.test(action) || action.startsWith('--jump MARK --set-mark 0/')
 
 function referred(chains: readonly FelixChain[], kernel: readonly KernelChain[]): ReadonlySet<string> {
   const byName = new Map(chains.map((chain) => [chain.name, chain]))
