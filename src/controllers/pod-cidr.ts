@@ -1,9 +1,12 @@
 import type { Node } from '../kube/objects/node.ts'
+import type { ClusterSettings } from '../kube/settings.ts'
+import { type Ip, ipToBigInt } from '../net/ip.ts'
 import {
   formatPrefix,
   nthSubnet,
   type Prefix,
   parsePrefix,
+  prefixContains,
   prefixesOverlap,
   prefixFamily,
   prefixSize,
@@ -23,7 +26,7 @@ export function runPodCidrs(context: ControllerContext): void {
   const bare = nodes.filter((node) => podCidrsOf(node).length === 0)
   const shown = podRanges(bare, store.list('Pod'), settings, given)
   const taken = [...given, ...shown.used]
-  const ranges = settings.podNetworks.map((network) => blocksOf(network, settings.nodeMaskLength, taken))
+  const ranges = settings.podNetworks.map((network) => blocksOf(network, settings, taken))
   for (const node of nodes) {
     if (podCidrsOf(node).length > 0) store.update(withPodCidrs(node, podCidrsOf(node).map(formatPrefix)))
     else allocate(node, ranges, shown, context)
@@ -58,19 +61,18 @@ interface Blocks {
   next(): Prefix | undefined
 }
 
-function blocksOf(
-  network: Prefix,
-  lengths: { readonly ipv4: number; readonly ipv6: number },
-  all: readonly Prefix[],
-): Blocks {
-  const length = Math.max(lengths[prefixFamily(network)], network.length)
+function blocksOf(network: Prefix, { nodeMaskLength, nodeBlocks }: ClusterSettings, all: readonly Prefix[]): Blocks {
+  const length = Math.max(nodeMaskLength[prefixFamily(network)], network.length)
+  const bound = (ips: readonly Ip[] = []): Ip | undefined => ips.find((ip) => prefixContains(network, ip))
+  const [first, last] = [bound(nodeBlocks?.first), bound(nodeBlocks?.last)]
   const taken = all.filter((p) => prefixesOverlap(p, network))
   const exact = new Set(taken.filter((p) => p.length === length).map(formatPrefix))
   const odd = taken.filter((p) => p.length !== length)
-  let n = 0
+  let n = first === undefined ? 0 : blocksBefore(first, network, length)
+  const end = last === undefined ? Number.POSITIVE_INFINITY : blocksBefore(last, network, length)
   const next = (): Prefix | undefined => {
     for (; ; n++) {
-      const block = nthSubnet(network, length, n)
+      const block = n > end ? undefined : nthSubnet(network, length, n)
       if (block === undefined) return undefined
       if (exact.has(formatPrefix(block))) continue
       const obstacle = odd.find((p) => prefixesOverlap(p, block))
@@ -83,6 +85,9 @@ function blocksOf(
   }
   return { network, length, next }
 }
+
+const blocksBefore = (ip: Ip, network: Prefix, length: number): number =>
+  Number((ipToBigInt(ip) - ipToBigInt(network.address)) / prefixSize({ ...network, length }))
 
 /** How many blocks to pass over at once; an obstacle may hold millions. Its blocks are aligned with ours. */
 const blocksWithin = (obstacle: Prefix, length: number): number =>

@@ -14,6 +14,8 @@ export type ClaimedSetting =
   | 'serviceNetwork'
   | 'nodeMaskLength4'
   | 'nodeMaskLength6'
+  | 'firstNodeBlock'
+  | 'lastNodeBlock'
   | 'clusterDomain'
   | 'nodePorts'
   | 'kubeVersion'
@@ -161,6 +163,10 @@ function flannel({ value, subject }: Embedded): readonly Claim[] {
     ...claim('podNetwork', fields.get('ipv6network'), 'IPv6Network', subject),
     ...claim('nodeMaskLength4', fields.get('subnetlen'), 'SubnetLen', subject),
     ...claim('nodeMaskLength6', fields.get('ipv6subnetlen'), 'IPv6SubnetLen', subject),
+    ...claim('firstNodeBlock', fields.get('subnetmin'), 'SubnetMin', subject),
+    ...claim('firstNodeBlock', fields.get('ipv6subnetmin'), 'IPv6SubnetMin', subject),
+    ...claim('lastNodeBlock', fields.get('subnetmax'), 'SubnetMax', subject),
+    ...claim('lastNodeBlock', fields.get('ipv6subnetmax'), 'IPv6SubnetMax', subject),
   ]
 }
 

@@ -1,4 +1,4 @@
-import type { Family } from '../net/ip.ts'
+import { type Family, type Ip, parseIp } from '../net/ip.ts'
 import { formatPrefix, type Prefix, prefix, prefixCovers, prefixesOverlap, prefixFamily } from '../net/prefix.ts'
 import { parseApiCidr } from './addresses.ts'
 import { type Problem, problem } from './problem.ts'
@@ -13,6 +13,8 @@ export interface ClusterSettings {
   readonly serviceNetworks: readonly Prefix[]
   /** Length of a node's podCIDR per family. Default 24 and 64. */
   readonly nodeMaskLength: { readonly ipv4: number; readonly ipv6: number }
+  /** Addresses of the first and the last podCIDR to give out, at most one per family, where flannel's SubnetMin and SubnetMax say so. */
+  readonly nodeBlocks?: { readonly first: readonly Ip[]; readonly last: readonly Ip[] }
   /** Default `cluster.local`. */
   readonly clusterDomain: string
   /** Node port range, inclusive. */
@@ -64,6 +66,7 @@ export function clusterSettings(objects: ObjectReader, flags: Partial<ClusterSet
       ipv4: read.number('nodeMaskLength4') ?? defaultMask('ipv4', podNetworks),
       ipv6: read.number('nodeMaskLength6') ?? defaultMask('ipv6', podNetworks),
     },
+    ...nodeBlocks(read),
     clusterDomain: flags.clusterDomain ?? read.text('clusterDomain') ?? 'cluster.local',
     nodePorts: nodePorts ?? { from: 30000, to: 32767 },
     kubeVersion: flags.kubeVersion ?? read.text('kubeVersion') ?? baselineVersion,
@@ -84,7 +87,14 @@ function usualNetworks(given: readonly Prefix[], ipv4: Prefix, ipv6: Prefix): re
   return usual.length > 0 ? usual : [ipv4]
 }
 
+function nodeBlocks(read: ReadClaims): Pick<ClusterSettings, 'nodeBlocks'> {
+  const [first, last] = [read.addresses('firstNodeBlock'), read.addresses('lastNodeBlock')]
+  return first.length + last.length > 0 ? { nodeBlocks: { first, last } } : {}
+}
+
 interface ReadClaims {
+  /** Those that are addresses; what is none, whose setting it is tells. */
+  addresses(setting: ClaimedSetting): readonly Ip[]
   networks(setting: ClaimedSetting): readonly Prefix[]
   number(setting: ClaimedSetting): number | undefined
   text(setting: ClaimedSetting): string | undefined
@@ -109,6 +119,7 @@ function readClaims(claims: readonly Claim[], problems: Problem[]): ReadClaims {
     return values[0]
   }
   return {
+    addresses: (setting) => of(setting).flatMap((claim) => parseIp(claim.text) ?? []),
     networks: (setting) => firstPerFamily(of(setting), problems),
     number: (setting) => firstOf(setting, 'a prefix length', parseLength),
     text: (setting) => {

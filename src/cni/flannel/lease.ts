@@ -89,7 +89,8 @@ type SubnetResult = { readonly subnet: Prefix } | { readonly problem: NetworkPro
 function subnetOf(node: Node, family: Family, publicIp: Ip, context: LeaseContext): SubnetResult {
   const network = podNetworkOf(context.conf, family)?.network
   const registry = context.registries?.[family]
-  const subnet = registry ? registry.acquire(publicIp) : podCidrOf(node, family)
+  // The registry is not in the objects. Where pods have addresses, they have them of this lease, and podCIDR is made from them.
+  const subnet = registry ? registry.acquire(publicIp, podCidrOf(node, family)) : podCidrOf(node, family)
   const { name } = node.metadata
   if (subnet === undefined || network === undefined)
     return { problem: podCidrProblem(node, `node ${JSON.stringify(name)} pod cidr not assigned (${family})`) }
