@@ -1,4 +1,5 @@
-import type { Matrix, Reach } from '../trace/matrix.ts'
+import type { End } from '../policy/end.ts'
+import type { CellReasons, Matrix, Reach } from '../trace/matrix.ts'
 import { type CellPart, type GridCell, type MatrixGrid, matrixGrid, namesText } from './matrix-grid.ts'
 import { type Paint, paintFor, type Symbols } from './paint.ts'
 import { plainText, type TextOptions } from './text.ts'
@@ -90,45 +91,104 @@ function legendLines(grid: MatrixGrid, { yes, no }: Symbols): readonly string[] 
   ]
 }
 
-/** By destination and port: who reaches it, and who keeps the others out. */
+/** Destinations that are open or closed to everyone, then the others: who reaches each, and who keeps the rest out. */
 function listLines(matrix: Matrix, style: Style): readonly string[] {
-  return matrix.columns.flatMap((column, c) => {
-    const names = column.groups.map((g) => g.name)
-    const ports = column.ports.flatMap((port, p) => [`  ${port}`, ...portLines(matrix, c, p, style)])
-    return [`to ${style.paint.object(namesText(names, style.shown))}`, ...ports]
-  })
-}
-
-function portLines(matrix: Matrix, column: number, port: number, { paint, symbols, shown }: Style): readonly string[] {
-  const rows: Record<Reach, number[]> = { all: [], some: [], none: [] }
-  for (let row = 0; row < matrix.rows.length; row++) rows[matrix.reach(row, column, port)].push(row)
-  const [closed] = rows.none
-  const { common = [], others = [] } = closed === undefined ? {} : matrix.reasons(closed, column, port, 1)
-  const by = [...common, ...others]
-  const rest = rows.none.reduce((sum, r) => sum + (matrix.rows[r]?.groups.length ?? 0), 0)
-  const who = rows.none.length < matrix.rows.length ? `the other ${rest}` : `all ${rest}`
+  const groups = matrix.rows.flatMap((r) => r.groups)
+  const alone = new Map(groups.flatMap((g) => (g.ends.length === 1 ? [[g.ends[0]?.end, g.name] as const] : [])))
+  const targets = matrix.columns.flatMap((_, c) => targetsOf(matrix, c, alone))
+  const { paint, symbols } = style
+  const open = targets.filter((t) => t.some.length + t.none.length === 0)
+  const closed = targets.filter((t) => t.all.length + t.some.length === 0 && t.none.length > 0)
+  const mixed = targets.filter((t) => !open.includes(t) && !closed.includes(t))
   return [
-    ...(rows.all.length > 0 ? [`    ${paint.good(symbols.yes)} ${sourcesText(matrix, rows.all, shown * 3)}`] : []),
-    ...(rows.some.length > 0 ? [`    ${paint.change('~')} ${sourcesText(matrix, rows.some, shown * 3)}`] : []),
-    ...(rows.none.length > 0
-      ? [`    ${paint.bad(symbols.no)} ${who}${by.length > 0 ? `, by ${reasonsText(by)}` : ''}`]
-      : []),
+    ...sectionLines(`${paint.good(symbols.yes)} open to everyone`, open, style),
+    ...sectionLines(`${paint.bad(symbols.no)} closed to everyone`, closed, style),
+    ...mixed.flatMap((t) => [`to ${targetText(t, style)}`, ...targetLines(matrix, t, style)]),
   ]
 }
 
-function sourcesText(matrix: Matrix, rows: readonly number[], shown: number): string {
-  const names: string[] = []
-  let count = 0
-  for (const row of rows) {
-    const groups = matrix.rows[row]?.groups ?? []
-    count += groups.length
-    for (const g of groups) if (names.length < shown) names.push(g.name)
-  }
-  return `${namesText(names, shown)}${count > names.length ? ` and ${count - names.length} more` : ''}`
+/** Ports of one column that the same rows reach. Rows that can only be the destination itself are in none of the lists. */
+interface Target extends Readonly<Record<Reach, readonly number[]>> {
+  readonly names: readonly string[]
+  readonly ports: readonly string[]
+  /** The policies that close it to one of its `none`; where it stands for several destinations, of each. */
+  readonly by: readonly string[]
+  /** Groups that are the destination itself: no source. */
+  readonly isSelf: (name: string) => boolean
 }
 
-const reasonsText = (reasons: readonly string[]): string =>
-  `${reasons.slice(0, 3).join(', ')}${reasons.length > 3 ? ` and ${reasons.length - 3} more` : ''}`
+/** `alone` names the sources of one end. */
+function targetsOf(matrix: Matrix, column: number, alone: ReadonlyMap<End | undefined, string>): readonly Target[] {
+  const { groups = [], ports = [] } = matrix.columns[column] ?? {}
+  const names = groups.map((g) => g.name)
+  const [only] = groups
+  const selfName = groups.length === 1 && only?.ends.length === 1 ? alone.get(only.ends[0]?.end) : undefined
+  const isSelf = (name: string): boolean => name === selfName
+  const others = matrix.rows.map((r) => r.groups.some((g) => !isSelf(g.name)))
+  const byRows = new Map<string, Target & { readonly ports: string[] }>()
+  for (const [p, port] of ports.entries()) {
+    const rows: Record<Reach, number[]> = { all: [], some: [], none: [] }
+    for (let row = 0; row < matrix.rows.length; row++) if (others[row]) rows[matrix.reach(row, column, p)].push(row)
+    const closed = matrix.rows[rows.none[0] ?? -1]?.groups.find((g) => !isSelf(g.name))
+    const by = closed ? closedBy(groups.map((to) => matrix.pairReasons(closed, to, p))) : []
+    const key = ports.length > 1 ? JSON.stringify([rows, by]) : port
+    const known = byRows.get(key)
+    if (known) known.ports.push(port)
+    else byRows.set(key, { ...rows, names, ports: [port], by, isSelf })
+  }
+  return [...byRows.values()]
+}
+
+/** The policies that close each of some destinations; where these have none in common, those of any. */
+function closedBy(found: readonly CellReasons[]): readonly string[] {
+  const lists = found.map((f) => [...f.common, ...f.others])
+  const all = [...new Set(lists.flat())]
+  const common = all.filter((reason) => lists.every((l) => l.includes(reason)))
+  return common.length > 0 ? common : all
+}
+
+const targetText = ({ names, ports }: Target, { paint, shown }: Style): string =>
+  `${paint.object(namesText(names, shown))}  ${ports.join(', ')}`
+
+function sectionLines(title: string, targets: readonly Target[], style: Style): readonly string[] {
+  if (targets.length === 0) return []
+  const by = (t: Target): string => (t.by.length > 0 ? `   by ${reasonsText(t.by)}` : '')
+  return [title, ...targets.map((t) => `    ${targetText(t, style)}${by(t)}`), '']
+}
+
+function targetLines(matrix: Matrix, { all, some, none, by, isSelf }: Target, style: Style): readonly string[] {
+  const { paint, symbols, shown } = style
+  const count = (rows: readonly number[]): number => {
+    const groups = rows.reduce((sum, r) => sum + (matrix.rows[r]?.groups.length ?? 0), 0)
+    return groups - (rows.some((r) => matrix.rows[r]?.groups.some((g) => isSelf(g.name))) ? 1 : 0)
+  }
+  const text = (rows: readonly number[]): string => {
+    const names: string[] = []
+    for (const r of rows) {
+      if (names.length >= shown * 3) break
+      for (const g of matrix.rows[r]?.groups ?? []) if (!isSelf(g.name)) names.push(g.name)
+    }
+    const first = names.slice(0, shown * 3)
+    const more = count(rows) - first.length
+    return `${namesText(first, first.length)}${more > 0 ? ` and ${more} more` : ''}`
+  }
+  const others = all.length + some.length === 0 ? 'everyone' : `the other ${count(none)}`
+  const reasons = by.length > 0 ? `, by ${reasonsText(by)}` : ''
+  return [
+    ...(all.length > 0 ? [`    ${paint.good(symbols.yes)} ${text(all)}`] : []),
+    ...(some.length > 0 ? [`    ${paint.change('~')} ${text(some)}`] : []),
+    ...(none.length > 0 ? [`    ${paint.bad(symbols.no)} ${others}${reasons}`] : []),
+  ]
+}
+
+/** `NetworkPolicy shop/deny, shop/web and 2 more`: a kind is said where it changes. */
+function reasonsText(reasons: readonly string[]): string {
+  const shown = reasons.slice(0, 3).map((reason, i) => {
+    const [kind = '', name] = reason.split(' ')
+    return name !== undefined && reasons[i - 1]?.startsWith(`${kind} `) ? name : reason
+  })
+  return `${shown.join(', ')}${reasons.length > 3 ? ` and ${reasons.length - 3} more` : ''}`
+}
 
 const noteLines = ({ notes }: Matrix, { symbols }: Style): readonly string[] =>
   notes.length === 0 ? [] : ['', ...notes.map((n) => `${n.level === 'warning' ? symbols.warn : 'note'} ${n.message}`)]

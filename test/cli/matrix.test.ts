@@ -83,6 +83,20 @@ describe('kubehop matrix', () => {
     ])
   })
 
+  test('a list of many destinations puts the open ones and the closed ones first, and names nobody as its own client', async () => {
+    const names = Array.from({ length: 45 }, (_, i) => `w${i}`)
+    const text = `${names.map((n) => deployment(n, 80)).join('')}${names
+      .slice(2)
+      .map((n, i) => allow(n, n === 'w44' ? n : n === 'w2' ? 'nobody' : `w${i + 1}`, 80))
+      .join('')}`
+    const { out } = await matrix(text, '--outside', 'none')
+    expect(out).toContain('✔ open to everyone\n    shop: w0, w1  80/tcp\n')
+    expect(out).toContain(
+      '✖ closed to everyone\n    shop/w2  80/tcp   by NetworkPolicy shop/w2\n    shop/w44  80/tcp   by NetworkPolicy shop/w44\n',
+    )
+    expect(out).toContain('to shop/w4  80/tcp\n    ✔ shop/w3\n    ✖ the other 43, by NetworkPolicy shop/w4\n')
+  })
+
   test('a workload of one pod has no cell with itself, and of two pods two pairs', async () => {
     const alone = await jsonOf(shop + policies, '-l', 'app=db', '--outside', 'none')
     expect(cellOf(alone, 'shop/db', 'shop/db')).toBeUndefined()
