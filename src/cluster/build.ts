@@ -5,7 +5,7 @@ import { applyNft } from '../artefact/nft/draft.ts'
 import { runNft } from '../artefact/nft/read.ts'
 import { emptyNft, type NftRuleset } from '../artefact/nft/ruleset.ts'
 import { renderPodNetwork } from '../cni/calico.ts'
-import type { CniResult, PodWiring } from '../cni/result.ts'
+import type { CniResult, FabricRoute, PodWiring } from '../cni/result.ts'
 import { nodeSockets, uniqueSockets } from '../cni/sockets.ts'
 import type { ObjectRef } from '../kube/objects/meta.ts'
 import type { Node } from '../kube/objects/node.ts'
@@ -47,15 +47,16 @@ export interface BuiltCluster {
 /** From objects to machines: what every agent would install on every node, and the wires between them. */
 export function buildCluster(objects: ObjectReader, settings: ClusterSettings): BuiltCluster {
   const nodes = objects.list('Node')
-  const underlay = planAround(nodes, objects)
-  const uplinks = new Map(nodes.map((n) => [n.metadata.name, uplinksOf(n.metadata.name, underlay)] as const))
+  const bare = planAround(nodes, objects)
+  const uplinks = new Map(nodes.map((n) => [n.metadata.name, uplinksOf(n.metadata.name, bare)] as const))
   const [firstNode] = nodes
   const flags = proxyFlags(settings)
   const proxy = firstNode && proxySettings(objects, firstNode, 'ipv4', flags)
   const cni = renderPodNetwork(objects, settings, uplinks, {
-    canConnect: speakerReach(objects, underlay),
+    canConnect: speakerReach(objects, bare),
     ipvs: proxy?.settings.mode === 'ipvs',
   })
+  const underlay = withFabricRoutes(bare, cni.fabricRoutes ?? [])
   const problems: AgentProblem[] = [
     ...nodeStateProblems(objects),
     ...balancerProblems(underlay),
@@ -91,6 +92,11 @@ function planAround(nodes: readonly Node[], objects: ObjectReader): UnderlayPlan
   const underlay = planUnderlay(nodes, given)
   return { ...underlay, balancers: planBalancers(objects, underlay, given) }
 }
+
+const withFabricRoutes = (plan: UnderlayPlan, routes: readonly FabricRoute[]): UnderlayPlan =>
+  routes.length === 0
+    ? plan
+    : { ...plan, routers: plan.routers.map((r) => ({ ...r, routes: [...routes, ...r.routes] })) }
 
 interface BuildContext {
   readonly objects: ObjectReader

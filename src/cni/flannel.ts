@@ -1,13 +1,15 @@
 import type { Pod } from '../kube/objects/pod.ts'
 import type { ClusterSettings } from '../kube/settings.ts'
 import type { ObjectReader } from '../kube/store.ts'
+import { ownParts } from './flannel/backend/backend.ts'
+import { usesCloudRoutes } from './flannel/backend/select.ts'
 import { type RenderedNode, renderNode } from './flannel/node.ts'
-import { type FlannelOptions, type FlannelPlan, planFlannel, type Uplinks } from './flannel/plan.ts'
+import { type FlannelOptions, type FlannelPlan, type NodePlan, planFlannel, type Uplinks } from './flannel/plan.ts'
 import { lazy } from './lazy.ts'
 import { pluginsVersionFor } from './plugins-version.ts'
 import { podRef, podsByNode } from './pod-addresses.ts'
 import type { NetworkProblem } from './problem.ts'
-import type { CniResult, NodeNetwork } from './result.ts'
+import type { CniResult, FabricRoute, NodeNetwork } from './result.ts'
 import { podSockets } from './sockets.ts'
 
 /**
@@ -36,12 +38,18 @@ export function renderFlannel(
     get pods() {
       return [...rendered.values()].flatMap((node) => node.podNetwork().pods)
     },
+    fabricRoutes: [...plan.nodes.values()].flatMap(cloudRoutes),
     get problems() {
       const found = [...rendered.values()].flatMap((n) => [...n.overlay().problems, ...n.podNetwork().problems])
       return counted(once([...plan.problems, ...strandedPods(objects, plan), ...found]))
     },
   }
 }
+
+const cloudRoutes = ({ conf, lease }: NodePlan): readonly FabricRoute[] =>
+  usesCloudRoutes(conf.backend.type)
+    ? ownParts(lease).map(([, { subnet, publicIp }]) => ({ to: subnet, via: publicIp }))
+    : []
 
 /** What every node says about one object is said once, for all of them. */
 function once(problems: readonly NetworkProblem[]): readonly NetworkProblem[] {

@@ -53,6 +53,11 @@ export interface PodWiring {
   readonly hostDevice: DeviceName
 }
 
+export interface FabricRoute {
+  readonly to: Prefix
+  readonly via: Ip
+}
+
 export interface CniResult {
   /** What it is called: `flannel vxlan`. */
   readonly name?: string
@@ -60,6 +65,8 @@ export interface CniResult {
   readonly enforcesPolicy?: boolean
   readonly nodes: ReadonlyMap<string, NodeNetwork>
   readonly pods: readonly PodWiring[]
+  /** What the agents write into the routers between the nodes, as a cloud's route table takes it. */
+  readonly fabricRoutes?: readonly FabricRoute[]
   /** What the agents would have complained about. */
   readonly problems?: readonly NetworkProblem[]
 }

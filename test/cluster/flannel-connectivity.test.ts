@@ -71,3 +71,17 @@ describe.each(situations)('$backend, $families, over a router: $routed', ({ back
     for (const said of [icmp, udp]) expect(said === 'delivered', said).toBe(!stranded)
   })
 })
+
+describe.each(['aws-vpc', 'gce', 'ali-vpc', 'tencent-vpc'])("the cloud's routes that %s writes", (type) => {
+  test.each([false, true])('join the pods by way of the router; over several segments: %s', (routed) => {
+    const { cluster, problems } = clusterOf({ backend: `{ "Type": "${type}" }`, routed, nodes: 2 })
+    expect(problems).toEqual([])
+    for (const [from, to] of [...local, ...across])
+      expect([from, to, fate(cluster, from, to)]).toEqual([from, to, 'delivered'])
+  })
+})
+
+test('what alloc leaves to somebody else, nobody routes', () => {
+  const { cluster } = clusterOf({ backend: '{ "Type": "alloc" }', nodes: 2 })
+  expect(fate(cluster, 'pod/a', 'pod/b:80')).toContain('unreachable no-route')
+})

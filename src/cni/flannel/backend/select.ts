@@ -23,6 +23,9 @@ const backends: Readonly<Record<string, MakeBackend>> = {
   gce: alloc,
 }
 
+/** Backends that write each lease into the route table of the cloud's network, with the instance as the way to it. */
+const ofClouds: ReadonlySet<string> = new Set(['tencent-vpc', 'aws-vpc', 'ali-vpc', 'gce'])
+
 /** Backends whose device or policies are not emulated: pods get their MTU, the other nodes' pods stay out of reach. */
 const unemulated: Readonly<Record<string, MakeBackend>> = {
   wireguard: ({ conf, uplink }) => nothingOnHost((count(conf.backend.options, 'MTU', []) ?? uplink.mtu) - 80),
@@ -33,6 +36,7 @@ const unemulated: Readonly<Record<string, MakeBackend>> = {
 
 export const isKnownBackend = (type: string): boolean => type in backends || type in unemulated
 export const isEmulatedBackend = (type: string): boolean => type in backends
+export const usesCloudRoutes = (type: string): boolean => ofClouds.has(type)
 export const knownBackends: readonly string[] = [...Object.keys(backends), ...Object.keys(unemulated)]
 
 export const makeBackend = (context: BackendContext): Backend | undefined =>
