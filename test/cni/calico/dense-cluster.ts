@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import type { KubeObject } from '../../../src/kube/objects/meta.ts'
 import type { NetworkPolicy, PolicyPeer, PolicyPort } from '../../../src/kube/objects/network-policy.ts'
 import type { KubeProtocol, Pod } from '../../../src/kube/objects/pod.ts'
-import { anyLabels, anySelector } from '../../policy/any-cluster.ts'
+import { anyLabels, anySelector, type Probe } from '../../policy/any-cluster.ts'
 
 /** Few namespaces, pods, ports and blocks, so that most connections meet a rule and hang on each of its parts. */
 const namespaces = ['x', 'y']
@@ -67,11 +67,23 @@ const anyPort = (): fc.Arbitrary<PolicyPort> =>
     fc.record({ protocol: kubeProtocol() }),
   )
 
+/** One peer and one port as a rule: what either says is then not said again by another. */
 const rule = () =>
-  fc.record({
-    peers: fc.array(anyPeer(), { maxLength: 2 }),
-    ports: fc.array(anyPort(), { maxLength: 2 }),
-  })
+  fc.record({ peers: oneOrFew(anyPeer()), ports: fc.oneof(fc.constant([]), oneOrFew(anyPort()), oneOrFew(anyPort())) })
+
+const oneOrFew = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
+  fc.oneof(
+    { weight: 3, arbitrary: fc.tuple(arbitrary) },
+    { weight: 1, arbitrary: fc.array(arbitrary, { minLength: 2, maxLength: 2 }) },
+  )
+
+/** Mostly between pods, few to a cluster: what counts is how many rules are tried. */
+export const denseProbes = (): fc.Arbitrary<readonly Probe[]> => {
+  const end = fc.oneof({ weight: 4, arbitrary: fc.nat(3) }, { weight: 1, arbitrary: fc.nat(30) })
+  const protocol = fc.constantFrom('tcp' as const, 'tcp' as const, 'udp' as const, 'sctp' as const)
+  const port = fc.constantFrom(...ports, 22)
+  return fc.array(fc.record({ from: end, to: end, protocol, port }), { minLength: 12, maxLength: 12 })
+}
 
 /** One direction, few rules, mostly about every pod of its namespace. */
 const densePolicy = (name: string): fc.Arbitrary<NetworkPolicy> =>
@@ -80,7 +92,7 @@ const densePolicy = (name: string): fc.Arbitrary<NetworkPolicy> =>
       namespace: fc.constantFrom(...namespaces),
       podSelector: fc.oneof({ weight: 3, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: anySelector() }),
       egress: fc.boolean(),
-      rules: fc.array(rule(), { minLength: 1, maxLength: 2 }),
+      rules: oneOrFew(rule()),
     })
     .map(({ namespace, podSelector, egress, rules }) => ({
       ...{ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace } },

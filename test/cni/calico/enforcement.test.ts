@@ -15,7 +15,7 @@ import {
   someProbes,
 } from '../../policy/any-cluster.ts'
 import { calicoPolicies, isMeantToPass, policyObject } from './any-calico-policy.ts'
-import { densePods, densePolicies } from './dense-cluster.ts'
+import { densePods, densePolicies, denseProbes } from './dense-cluster.ts'
 import { FelixEnforcement } from './felix-enforcement.ts'
 
 const nodes: readonly Node[] = ['n1', 'n2'].map((name, i) => ({
@@ -24,7 +24,7 @@ const nodes: readonly Node[] = ['n1', 'n2'].map((name, i) => ({
 }))
 
 /** `CONNECTIONS=10000 SEED=7` asks for more than these, of each kind of sample. */
-const few = 500
+const few = 1500
 const wanted = Number(process.env.CONNECTIONS ?? few)
 const seed = Number(process.env.SEED ?? 7)
 
@@ -37,7 +37,7 @@ type Sample = readonly [
 
 const samples: readonly (readonly [name: string, arbitrary: fc.Arbitrary<Sample>])[] = [
   ['policies of every kind', fc.tuple(anyPods(), anyNamespaces(), somePolicies(), someProbes())],
-  ['rules of which every part counts', fc.tuple(densePods(), anyNamespaces(), densePolicies(), someProbes())],
+  ['rules of which every part counts', fc.tuple(densePods(), anyNamespaces(), densePolicies(), denseProbes())],
 ]
 
 describe('a connection passes the rules in the kernel exactly if the policies allow it', () => {
@@ -69,7 +69,7 @@ describe('a connection passes the rules in the kernel exactly if the policies al
 
 test("Calico's own policies mean in the kernel what their documentation says", () => {
   let compared = 0
-  const arbitrary = fc.tuple(densePods(), anyNamespaces(), calicoPolicies(), someProbes())
+  const arbitrary = fc.tuple(densePods(), anyNamespaces(), calicoPolicies(), denseProbes())
   for (let round = 0; compared < wanted; round++) {
     fc.assert(
       fc.property(arbitrary, ([pods, namespaces, policies, probes]) => {
