@@ -1,7 +1,9 @@
 import { type Argv, newParser } from './argv.ts'
+import { type BenchArguments, benchArguments, benchOptions, benchUsage } from './command/bench-arguments.ts'
 import { type CheckArguments, checkArguments, checkOptions, checkUsage } from './command/check-arguments.ts'
 import { type GetArguments, getArguments, getOptions, getUsage } from './command/get-arguments.ts'
 import { type LabArguments, labArguments, labOptions, labUsage } from './command/lab-arguments.ts'
+import { type LintArguments, lintArguments, lintOptions, lintUsage } from './command/lint-arguments.ts'
 import { type MatrixArguments, matrixArguments, matrixOptions, matrixUsage } from './command/matrix-arguments.ts'
 import { type PolicyArguments, policyArguments, policyOptions, policyUsage } from './command/policy-arguments.ts'
 import { type ResolveArguments, resolveArguments, resolveOptions, resolveUsage } from './command/resolve-arguments.ts'
@@ -18,7 +20,9 @@ export type Command =
   | ShowArguments
   | ResolveArguments
   | CheckArguments
+  | LintArguments
   | LabArguments
+  | BenchArguments
 
 export type ParsedArguments =
   | { readonly kind: 'command'; readonly command: Command }
@@ -40,7 +44,9 @@ function parser(): Argv {
     .command(...showUsage, showOptions)
     .command(...resolveUsage, resolveOptions)
     .command(...checkUsage, checkOptions)
+    .command(...lintUsage, lintOptions)
     .command(...labUsage, labOptions)
+    .command(...benchUsage, benchOptions)
   return commonOptions(commands)
     .completion('completion', 'print a completion script for bash or zsh')
     .strict()
@@ -107,8 +113,12 @@ function commandOf(args: Raw): Command | undefined {
       return resolveArguments(args, common)
     case 'check':
       return checkArguments(args, common)
+    case 'lint':
+      return lintArguments(args, common)
     case 'lab':
       return labArguments(args, common)
+    case 'bench':
+      return benchArguments(args, common)
     default:
       return undefined
   }

@@ -7,6 +7,7 @@ import { formatProblem, formatRef, isError, type Problem } from '../kube/problem
 import type { ClusterSettings } from '../kube/settings.ts'
 import type { ObjectStore } from '../kube/store.ts'
 import { type Prefix, parsePrefix } from '../net/prefix.ts'
+import type { LintInput } from '../trace/lint/lint.ts'
 import type { CommonArguments } from './common-arguments.ts'
 import type { Io } from './io.ts'
 
@@ -18,6 +19,16 @@ export interface LoadedInput {
 
 /** Reads what `-f` names, runs the controllers, prints every problem; undefined when one of them is an error. */
 export function loadInput(paths: readonly string[], args: CommonArguments, io: Io): LoadedInput | undefined {
+  return readInput(paths, () => false, args, io)
+}
+
+/** `setAside`: problems that the caller tells in its own way, and that stop nothing. */
+function readInput(
+  paths: readonly string[],
+  setAside: (problem: Problem) => boolean,
+  args: CommonArguments,
+  io: Io,
+): (LoadedInput & { readonly aside: readonly Problem[] }) | undefined {
   const flags = settingFlags(args)
   if ('problem' in flags) {
     io.err(`kubehop: ${flags.problem}\n`)
@@ -36,11 +47,31 @@ export function loadInput(paths: readonly string[], args: CommonArguments, io: I
     ignored,
   } = loadManifests(files, { namespace: args.namespace, settings: flags.settings, applied: applied.files })
   const early = [...fileProblems, ...applied.problems, ...loadProblems]
-  const late = early.some(isError) ? [] : runControlPlane(store, settings)
-  const failed = report([...early, ...late], args, io)
+  const late = early.some((p) => isError(p) && !setAside(p)) ? [] : runControlPlane(store, settings)
+  const all = [...early, ...late]
+  const failed = report(
+    all.filter((p) => !setAside(p)),
+    args,
+    io,
+  )
   tellIgnored(ignored, args, io)
   tellLeftOut(leftOut, args, io)
-  return failed ? undefined : { store, settings }
+  return failed ? undefined : { store, settings, aside: all.filter(setAside) }
+}
+
+/** As `loadCluster`; problems that are findings, and what agents would log, come back instead of being printed. */
+export function loadForLint(
+  paths: readonly string[],
+  isFinding: (problem: Problem) => boolean,
+  args: CommonArguments,
+  io: Io,
+): LintInput | undefined {
+  const loaded = readInput(paths, isFinding, args, io)
+  if (!loaded) return undefined
+  const { cluster, problems } = buildCluster(loaded.store, loaded.settings)
+  const errors = problems.filter((p) => p.severity === 'error')
+  for (const p of errors) io.err(`${formatAgentProblem(p, loaded.store)}\n`)
+  return errors.length > 0 ? undefined : { cluster, problems: loaded.aside, agents: problems }
 }
 
 /** As `loadInput`, with every node's data plane worked out. */

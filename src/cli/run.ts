@@ -1,7 +1,9 @@
 import { type Command, parseArguments } from './arguments.ts'
+import { runBench } from './command/bench.ts'
 import { runCheck } from './command/check.ts'
 import { runGet } from './command/get.ts'
 import { runLab } from './command/lab.ts'
+import { runLint } from './command/lint.ts'
 import { runMatrix } from './command/matrix.ts'
 import { runPolicy } from './command/policy.ts'
 import { runResolve } from './command/resolve.ts'
@@ -55,8 +57,12 @@ function dispatch(command: Command, io: Io): ExitCode | Promise<ExitCode> {
       return runShow(command, io)
     case 'resolve':
       return runResolve(command, io)
+    case 'bench':
+      return runBench(command, io)
     case 'check':
       return runCheck(command, io)
+    case 'lint':
+      return runLint(command, io)
     case 'lab':
       return runLab(command, io)
   }
