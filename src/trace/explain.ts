@@ -1,15 +1,39 @@
 import type { Vip } from '../cluster/balancer-plan.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { nodeNetns } from '../cluster/machine.ts'
 import { endpointNodes } from '../controllers/endpoint-nodes.ts'
 import { explainNoEndpoints } from '../controllers/no-endpoints.ts'
 import { noEndpointsSentence } from '../controllers/no-endpoints-sentence.ts'
-import type { Service } from '../kube/objects/service.ts'
+import type { Service, ServicePort } from '../kube/objects/service.ts'
 import { formatSocketAddress } from '../net/port.ts'
 import type { Branch, Note } from './trace.ts'
 
 /** What the objects say about how the branches went: why a Service refused, and over which nodes a balancer spread. */
 export function explanations(cluster: Cluster, branches: readonly Branch[]): readonly Note[] {
-  return [...balancerNotes(cluster, branches), ...refusalNotes(cluster, branches)]
+  return [...balancerNotes(cluster, branches), ...refusalNotes(cluster, branches), ...nodePortNotes(cluster, branches)]
+}
+
+/** A node port that nothing took up on the node: kube-proxy does not serve every address of a node, nor 127.0.0.1 always. */
+function nodePortNotes({ objects }: Cluster, branches: readonly Branch[]): readonly Note[] {
+  const refused = branches.filter(
+    ({ verdict: { reason, place } }) =>
+      reason === 'not-listening' && place?.node !== undefined && place.netns === nodeNetns(place.node),
+  )
+  const dropped = refused.flatMap(({ legs }) => legs.flatMap((l) => l.hops.flatMap((h) => h.steps.map((s) => s.event))))
+  for (const event of dropped) {
+    if (event.kind !== 'drop' || event.reason !== 'not-listening' || event.packet === undefined) continue
+    const { dst, payload } = event.packet
+    if (!('dstPort' in payload)) continue
+    const { kind, dstPort } = payload
+    const isIts = ({ protocol = 'TCP', nodePort }: ServicePort): boolean =>
+      nodePort === dstPort && protocol.toLowerCase() === kind
+    const service = objects.list('Service').find((s) => s.spec.ports?.some(isIts))
+    if (!service) continue
+    const { namespace = 'default', name } = service.metadata
+    const message = `${dstPort} is a node port of Service ${namespace}/${name}, but kube-proxy does not serve it at ${dst}: see nodePortAddresses and localhostNodePorts of its configuration, and its mode`
+    return [{ level: 'info', code: 'node-port-not-served', message }]
+  }
+  return []
 }
 
 function refusalNotes(cluster: Cluster, branches: readonly Branch[]): readonly Note[] {

@@ -110,3 +110,28 @@ describe('what would have let a packet pass', () => {
     expect(notes.map((n) => n.message).join('\n')).toContain(note)
   })
 })
+
+describe('a node port that kube-proxy does not serve', () => {
+  const config = (line: string): string => `apiVersion: v1
+kind: ConfigMap
+metadata: { name: kube-proxy, namespace: kube-system }
+data:
+  config.conf: |
+    kind: KubeProxyConfiguration
+    mode: iptables
+    ${line}`
+
+  test.each([
+    ['nodePortAddresses: [10.0.0.0/8]', 'external', 'node/node1:30080'],
+    ['iptables: { localhostNodePorts: false }', 'node/node1', '127.0.0.1:30080'],
+  ])('%s: from %s to %s', (line, from, to) => {
+    const { verdict, notes } = ask(config(line), from, to)
+    expect(verdict.reason).toBe('not-listening')
+    expect(notes.map((n) => n.message).join()).toContain('30080 is a node port of Service default/a, but kube-proxy')
+  })
+
+  test('is nothing to a pod that refuses the same port', () => {
+    const { verdict, notes } = ask('', 'pod/a', 'pod/b:30080')
+    expect([verdict.reason, notes]).toEqual(['not-listening', []])
+  })
+})
