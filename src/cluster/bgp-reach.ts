@@ -26,8 +26,9 @@ export function speakerReach(objects: ObjectReader, underlay: UnderlayPlan): Rea
   }
   const known = new Map<string, ConnectFailure | undefined>()
   const special = new Set(objects.list('NodeState').map((s) => s.spec.node ?? s.metadata.name))
+  const nodes = new Set(underlay.segments.flatMap((s) => s.nodes.map((n) => n.name)))
   const segmentOf = (node: string): string =>
-    special.has(node)
+    special.has(node) || !nodes.has(node)
       ? `node ${node}`
       : underlay.segments
           .filter((s) => s.nodes.some((n) => n.name === node))

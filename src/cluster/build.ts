@@ -4,6 +4,9 @@ import type { NftCommand } from '../artefact/nft/command.ts'
 import { applyNft } from '../artefact/nft/draft.ts'
 import { runNft } from '../artefact/nft/read.ts'
 import { emptyNft, type NftRuleset } from '../artefact/nft/ruleset.ts'
+import type { Route } from '../artefact/route.ts'
+import type { Convergence } from '../bgp/converge.ts'
+import { birdRoutes } from '../cni/calico/bgp/routing.ts'
 import { renderPodNetwork } from '../cni/calico.ts'
 import type { CniResult, FabricRoute, PodWiring } from '../cni/result.ts'
 import { nodeSockets, uniqueSockets } from '../cni/sockets.ts'
@@ -12,7 +15,7 @@ import type { Node } from '../kube/objects/node.ts'
 import type { Service } from '../kube/objects/service.ts'
 import type { ClusterSettings } from '../kube/settings.ts'
 import type { ObjectReader } from '../kube/store.ts'
-import { type Family, type Ip, ip, parseIp } from '../net/ip.ts'
+import { type Family, families, type Ip, ip, parseIp } from '../net/ip.ts'
 import { prefixContains } from '../net/prefix.ts'
 import { isLoopback } from '../proxy/node-port-addresses.ts'
 import { planServices } from '../proxy/plan.ts'
@@ -22,11 +25,12 @@ import { speakerReach } from './bgp-reach.ts'
 import type { Cluster } from './cluster.ts'
 import { flanneld } from './flanneld.ts'
 import type { Network } from './loop.ts'
-import { Cabling, hostNetns, type Machine, memoize, nodeNetns, podNetns, type Wire } from './machine.ts'
+import { Cabling, hostNetns, type Machine, memoize, type NetnsId, nodeNetns, podNetns, type Wire } from './machine.ts'
 import { ipvsAdditions, type NodeProxy, nodeProxy } from './node-proxy.ts'
 import { applyNodeStates, nodeStateProblems } from './node-state.ts'
+import { routerSpeakers } from './router-speakers.ts'
 import { planUnderlay, type UnderlayPlan } from './underlay.ts'
-import { bareNode, type OutsideTarget, underlayMachines, uplinksOf } from './underlay-machines.ts'
+import { bareNode, type LearnedRoutes, type OutsideTarget, underlayMachines, uplinksOf } from './underlay-machines.ts'
 
 /** Something that a real agent would have logged. `by` is the agent. */
 export interface AgentProblem {
@@ -52,11 +56,15 @@ export function buildCluster(objects: ObjectReader, settings: ClusterSettings): 
   const [firstNode] = nodes
   const flags = proxyFlags(settings)
   const proxy = firstNode && proxySettings(objects, firstNode, 'ipv4', flags)
+  const routers = routerSpeakers(bare)
   const cni = renderPodNetwork(objects, settings, uplinks, {
     canConnect: speakerReach(objects, bare),
+    ...(routers ? { routers } : {}),
     ipvs: proxy?.settings.mode === 'ipvs',
   })
   const underlay = withFabricRoutes(bare, cni.fabricRoutes ?? [])
+  const { bgp } = cni
+  const learned: LearnedRoutes = (router) => (routers && bgp ? families.flatMap((f) => learnedBy(bgp(f), router)) : [])
   const problems: AgentProblem[] = [
     ...nodeStateProblems(objects),
     ...balancerProblems(underlay),
@@ -76,15 +84,19 @@ export function buildCluster(objects: ObjectReader, settings: ClusterSettings): 
       uplinks,
       cni: cni.name ?? 'flannel',
       enforcesPolicy: cni.enforcesPolicy ?? false,
-      ...(cni.bgp ? { bgp: cni.bgp } : {}),
+      ...(bgp ? { bgp } : {}),
       proxy: `kube-proxy ${proxy?.settings.mode ?? 'iptables'}`,
-      network: (outside = []) => network([...nodeMachines, ...podMachines], podWires, underlay, outside),
+      network: (outside = []) => network([...nodeMachines, ...podMachines], podWires, underlay, outside, learned),
       isInside: (address) => isInside(address, context),
       external: external && hostNetns(external.name),
     },
     problems,
   }
 }
+
+/** A router without addresses of a family does not speak it. */
+const learnedBy = (bgp: Convergence, router: NetnsId): readonly Route[] =>
+  bgp.speakers().some((s) => s.id === router) ? birdRoutes(bgp, router) : []
 
 /** What carries the nodes, and the load balancers that their Services have in front. */
 function planAround(nodes: readonly Node[], objects: ObjectReader): UnderlayPlan {
@@ -116,8 +128,9 @@ function network(
   wires: readonly Wire[],
   underlay: UnderlayPlan,
   outside: readonly OutsideTarget[],
+  learned: LearnedRoutes,
 ): Network {
-  const under = underlayMachines(underlay, outside)
+  const under = underlayMachines(underlay, outside, learned)
   return {
     machines: new Map([...machines, ...under.machines].map((m) => [m.id, m])),
     cabling: new Cabling([...wires, ...under.wires]),

@@ -1,6 +1,8 @@
 import { type DeviceName, defaultPortSettings, deviceName, type Link } from '../artefact/link.ts'
 import type { Address, ListeningSocket, NetnsState } from '../artefact/netns.ts'
 import { addToNetns } from '../artefact/netns.ts'
+import type { Route } from '../artefact/route.ts'
+import { bgpPort } from '../bgp/speaker.ts'
 import type { Uplink } from '../cni/result.ts'
 import { familyOf, type Ip } from '../net/ip.ts'
 import { stableMac } from '../net/mac.ts'
@@ -12,6 +14,7 @@ import {
   hostNetns,
   type Machine,
   memoize,
+  type NetnsId,
   nodeNetns,
   type Port,
   routerNetns,
@@ -27,14 +30,18 @@ export interface OutsideTarget {
   readonly socket: ListeningSocket | undefined
 }
 
+/** What a router has from BGP, by its namespace. */
+export type LearnedRoutes = (router: NetnsId) => readonly Route[]
+
 /** The namespaces of switches, routers and hosts, and the cables between all that is on a segment. */
 export function underlayMachines(
   plan: UnderlayPlan,
   targets: readonly OutsideTarget[],
+  learned: LearnedRoutes = () => [],
 ): { readonly machines: readonly Machine[]; readonly wires: readonly Wire[] } {
   const machines = [
     ...plan.segments.map((s) => switchMachine(s, plan)),
-    ...plan.routers.map((r) => routerMachine(r, plan, targets)),
+    ...plan.routers.map((r) => routerMachine(r, plan, targets, learned)),
     ...plan.balancers.map((b) => balancerMachine(b, plan)),
     ...plan.hosts.map((h, i) => hostMachine(h, plan, i === 0 ? targets : [])),
   ]
@@ -106,7 +113,12 @@ function switchMachine(segment: Segment, plan: UnderlayPlan): Machine {
   return { id: switchNetns(segment.name), kind: 'switch', name: segment.name, state }
 }
 
-function routerMachine(router: Router, plan: UnderlayPlan, targets: readonly OutsideTarget[]): Machine {
+function routerMachine(
+  router: Router,
+  plan: UnderlayPlan,
+  targets: readonly OutsideTarget[],
+  learned: LearnedRoutes,
+): Machine {
   const state = memoize(() => {
     const ports = router.ports.map((p, i) => ({
       ...p,
@@ -127,10 +139,14 @@ function routerMachine(router: Router, plan: UnderlayPlan, targets: readonly Out
           (ip): Address => ({ ...(p.on ? onSegment(ip, p.on) : { ip, length: 32 }), dev: p.device, scope: 'global' }),
         ),
       ),
-      routes: [...router.routes, ...outside, ...balancerRoutes(router, plan)].flatMap(({ to, via }) => {
-        const dev = nexthopDevice(via)
-        return dev ? [unicast(to, dev, via)] : []
-      }),
+      routes: [
+        ...[...router.routes, ...outside, ...balancerRoutes(router, plan)].flatMap(({ to, via }) => {
+          const dev = nexthopDevice(via)
+          return dev ? [unicast(to, dev, via)] : []
+        }),
+        ...learned(routerNetns(router.name)),
+      ],
+      sockets: router.bgp ? [{ protocol: 'tcp', address: undefined, port: bgpPort, owner: 'bird' }] : [],
       sysctls: { 'net.ipv4.ip_forward': '1', 'net.ipv6.conf.all.forwarding': '1' },
     })
   })

@@ -1,4 +1,10 @@
-import type { Underlay, UnderlayHost, UnderlayRouter, UnderlaySegment } from '../kube/objects/kubehop.ts'
+import type {
+  Underlay,
+  UnderlayHost,
+  UnderlayRouter,
+  UnderlayRouterBgp,
+  UnderlaySegment,
+} from '../kube/objects/kubehop.ts'
 import type { Node } from '../kube/objects/node.ts'
 import { familyOf, type Ip, ip, parseIp } from '../net/ip.ts'
 import {
@@ -39,6 +45,21 @@ export interface Router {
   readonly name: string
   readonly ports: readonly { readonly segment: string; readonly addresses: readonly Ip[] }[]
   readonly routes: readonly { readonly to: Prefix; readonly via: Ip }[]
+  readonly bgp?: RouterBgp
+}
+
+export interface RouterBgp {
+  readonly as: number
+  readonly routerId: Ip
+  readonly neighbors: readonly RouterNeighbor[]
+}
+
+export interface RouterNeighbor {
+  readonly address: Ip
+  readonly as: number
+  readonly reflectorClient: boolean
+  /** Of a block: the router waits to be called. */
+  readonly passive: boolean
 }
 
 export interface Host {
@@ -161,7 +182,22 @@ function givenRouter(router: UnderlayRouter, segments: readonly Segment[]): Rout
     const [prefix, nexthop] = [parsePrefix(to), parseIp(via)]
     return prefix && nexthop ? [{ to: prefix, via: nexthop }] : []
   })
-  return { name: router.name, ports, routes }
+  const bgp = router.bgp && routerBgp(router.bgp, ports, segments)
+  return { name: router.name, ports, routes, ...(bgp ? { bgp } : {}) }
+}
+
+function routerBgp(given: UnderlayRouterBgp, ports: Router['ports'], segments: readonly Segment[]): RouterBgp {
+  const own = ports.flatMap((p) => p.addresses)
+  const nodes = segments.flatMap((s) => s.nodes.flatMap((n) => n.addresses))
+  const first = own.find((a) => familyOf(a) === 'ipv4') ?? ip('0.0.0.1')
+  const found = (given.neighbors ?? []).flatMap(({ address, as = given.as, reflectorClient = false }) => {
+    const single = parseIp(address)
+    const block = parsePrefix(address)
+    const all = single ? [single] : nodes.filter((a) => block && prefixContains(block, a))
+    return all.map((a): RouterNeighbor => ({ address: a, as, reflectorClient, passive: !single }))
+  })
+  const neighbors = found.filter((n, i) => found.findIndex((m) => m.address === n.address) === i)
+  return { as: given.as, routerId: parseIp(given.routerId ?? '') ?? first, neighbors }
 }
 
 const defaultHost = (segments: readonly Segment[]): Host => {

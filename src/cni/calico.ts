@@ -6,7 +6,7 @@ import type { ClusterSettings } from '../kube/settings.ts'
 import type { ObjectReader } from '../kube/store.ts'
 import { type Family, families, familyOf, widthOf } from '../net/ip.ts'
 import { mergeAdditions } from './additions.ts'
-import { birdRoutes, type CanConnect, convergeCalico } from './calico/bgp/routing.ts'
+import { birdRoutes, type CanConnect, convergeCalico, type OtherSpeakers } from './calico/bgp/routing.ts'
 import { podNetworkKind } from './calico/environment.ts'
 import { type NodeRules, nodeRules } from './calico/felix/node-rules.ts'
 import { clusterRoutes } from './calico/felix-routes.ts'
@@ -31,6 +31,8 @@ import { wiring } from './wiring.ts'
 export interface CalicoOptions {
   /** Whether TCP gets from a node to an address, as BGP needs it; default: it does. */
   readonly canConnect?: CanConnect
+  /** Routers beyond the nodes. */
+  readonly routers?: OtherSpeakers
   /** kube-proxy's mode is ipvs. */
   readonly ipvs?: boolean
 }
@@ -48,7 +50,7 @@ export function renderCalico(
   options: CalicoOptions = {},
 ): CalicoResult {
   const plan = planCalico(objects, settings, uplinks)
-  const converged = byFamily((family) => lazy(() => convergeCalico(plan, family, options.canConnect)))
+  const converged = byFamily((family) => lazy(() => convergeCalico(plan, family, options.canConnect, options.routers)))
   const routes = (self: CalicoNode): NetnsAdditions => ({
     routes: self.felix.programClusterRoutes
       ? clusterRoutes(plan, self)

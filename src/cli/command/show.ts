@@ -176,7 +176,7 @@ function rulesText(state: NetnsState, family: Family, table: string | undefined)
 /** `birdc show protocols`, and `show route`. Nobody looks at a clock here: everything is up since the beginning. */
 function bgpText(machine: Machine, cluster: Cluster, family: Family): string {
   const convergence = cluster.bgp?.(family)
-  const speaker = convergence?.speakers().find((s) => s.id === machine.name)
+  const speaker = convergence?.speakers().find((s) => s.id === machine.id)
   return convergence && speaker ? formatSpeaker(convergence, speaker, { since: '00:00:00' }) : ''
 }
 

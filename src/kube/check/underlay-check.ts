@@ -27,7 +27,7 @@ function checkUnderlay(checking: Checking, underlay: Underlay): void {
       if (!isWhole(text)) checkTraffic(checking, underlay, [...path, 'blocks', j], text)
     })
   })
-  routers.forEach(({ addresses = {}, segments: joined = [], routes = [] }, i) => {
+  routers.forEach(({ addresses = {}, segments: joined = [], routes = [], bgp }, i) => {
     const path = ['spec', 'routers', i]
     for (const [segment, text] of Object.entries(addresses)) {
       segmentAt([...path, 'addresses', segment], segment)
@@ -39,6 +39,10 @@ function checkUnderlay(checking: Checking, underlay: Underlay): void {
     routes.forEach(({ to, via }, j) => {
       if (to !== 'default') checkCidr(checking, underlay, [...path, 'routes', j, 'to'], to)
       checkIp(checking, underlay, [...path, 'routes', j, 'via'], via)
+    })
+    if (bgp?.routerId !== undefined) checkIp(checking, underlay, [...path, 'bgp', 'routerId'], bgp.routerId)
+    bgp?.neighbors?.forEach(({ address }, j) => {
+      checkBlock(checking, underlay, [...path, 'bgp', 'neighbors', j, 'address'], address)
     })
   })
   hosts.forEach(({ segment, address, listens = [] }, i) => {

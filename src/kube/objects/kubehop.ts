@@ -34,6 +34,24 @@ export interface UnderlayRouter {
   readonly addresses?: Readonly<Record<string, string>>
   readonly segments?: readonly string[]
   readonly routes?: readonly { readonly to: string; readonly via: string }[]
+  /** It speaks BGP, and tells each neighbour all that it knows: its segments, its routes, what others told it. */
+  readonly bgp?: UnderlayRouterBgp
+}
+
+export interface UnderlayRouterBgp {
+  readonly as: number
+  /** Default: its first IPv4 address. */
+  readonly routerId?: string
+  readonly neighbors?: readonly UnderlayNeighbor[]
+}
+
+export interface UnderlayNeighbor {
+  /** An address; or a CIDR block: every node with an address in it may call. */
+  readonly address: string
+  /** Default: the router's own. */
+  readonly as?: number
+  /** The router reflects to it the routes of its own AS (RFC 4456). Default false. */
+  readonly reflectorClient?: boolean
 }
 
 export interface UnderlayHost {

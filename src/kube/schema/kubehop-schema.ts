@@ -13,12 +13,24 @@ const segment = exactFields(
   'name',
 )
 
+const asNumber: JsonSchema = { type: 'integer', minimum: 1, maximum: 4294967295 }
+
+const bgp = exactFields(
+  {
+    as: asNumber,
+    routerId: text,
+    neighbors: listOf(exactFields({ address: text, as: asNumber, reflectorClient: { type: 'boolean' } }, 'address')),
+  },
+  'as',
+)
+
 const router = exactFields(
   {
     name: text,
     addresses: textMap,
     segments: texts,
     routes: listOf(exactFields({ to: text, via: text }, 'to', 'via')),
+    bgp,
   },
   'name',
 )

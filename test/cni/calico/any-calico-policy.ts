@@ -66,7 +66,7 @@ const joined = (op: '&&' | '||', a: Asked, b: Asked): Asked => ({
 const rarely = <T>(arbitrary: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
 const some = <T>(arbitrary: fc.Arbitrary<T>) => fc.uniqueArray(arbitrary, { minLength: 1, maxLength: 2 })
-const anyPort = (): fc.Arbitrary<CalicoPort> => fc.constantFrom<CalicoPort>(...ports, ...names, '81:8080')
+const anyPort = (): fc.Arbitrary<CalicoPort> => fc.constantFrom<CalicoPort>(...ports, ...names, ...names, '81:8080')
 
 function side(hasPorts: boolean): fc.Arbitrary<Side> {
   return fc
@@ -74,7 +74,7 @@ function side(hasPorts: boolean): fc.Arbitrary<Side> {
       nets: rarely(some(fc.constantFrom('10.244.0.0/16', '0.0.0.0/0', '10.244.1.0/24'))),
       notNets: rarely(some(anyBlock())),
       ports: hasPorts ? rarely(some(anyPort())) : fc.constant(undefined),
-      notPorts: hasPorts ? rarely(some(anyPort())) : fc.constant(undefined),
+      notPorts: hasPorts ? fc.option(some(anyPort()), { nil: undefined, freq: 1 }) : fc.constant(undefined),
       selector: rarely(asked()),
       notSelector: rarely(asked()),
       namespaces: rarely(asked()),
