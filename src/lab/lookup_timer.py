@@ -17,9 +17,10 @@ def run(*words, text=None):
         sys.exit(f"{' '.join(words)}: {done.stderr.strip()[:400]}")
 
 
-def mac(netns, device):
-    out = subprocess.run(["ip", "-j", "-n", netns, "link", "show", device], capture_output=True, text=True).stdout
-    return json.loads(out)[0]["address"]
+def link(netns=None, field="address"):
+    words = ["ip", "-j", "-s", *(["-n", netns] if netns else []), "link", "show"]
+    out = subprocess.run(words, capture_output=True, text=True).stdout
+    return {device["ifname"]: device[field] for device in json.loads(out)}
 
 
 def enter(path):
@@ -39,7 +40,7 @@ def build():
     run("ip", "link", "set", "lo", "up")
     run("ip", "address", "add", "192.168.50.10/24", "dev", "n1")
     run("ip", "route", "add", "10.244.0.250/32", "dev", "n0")
-    run("ip", "neigh", "add", "192.168.50.1", "lladdr", mac("sink", "k0"), "dev", "n1")
+    run("ip", "neigh", "add", "192.168.50.1", "lladdr", link("sink")["k0"], "dev", "n1")
     run("ip", "route", "add", "10.0.0.0/8", "via", "192.168.50.1")
     for key in ("ipv4/ip_forward", "ipv4/conf/all/rp_filter", "ipv4/conf/n0/rp_filter", "netfilter/nf_conntrack_checksum"):
         try:
@@ -64,9 +65,8 @@ def frame(ethernet, address, port, source_port):
 
 
 def forwarded():
-    """Packets that left the node, read in the sink."""
-    out = subprocess.run(["ip", "-j", "-s", "-n", "sink", "link", "show", "k0"], capture_output=True, text=True).stdout
-    return json.loads(out)[0]["stats64"]["rx"]["packets"]
+    """Packets that left the node, counted in the sink."""
+    return link("sink", "stats64")["k0"]["rx"]["packets"]
 
 
 def main():
@@ -76,11 +76,16 @@ def main():
     for words, text in asked["load"]:
         run(*words, text=text)
     loaded = (time.perf_counter() - start) * 1000
-    raw = [bytes.fromhex(m.replace(":", "")) for m in (json.loads(subprocess.run(["ip", "-j", "link", "show", "n0"], capture_output=True, text=True).stdout)[0]["address"], mac("source", "s0"))]
-    ethernet = raw[0] + raw[1] + b"\x08\x00"
-    enter("/run/netns/source")
-    sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-    sender.bind(("s0", 0))
+    ethernet = b"".join(bytes.fromhex(m.replace(":", "")) for m in (link()["n0"], link("source")["s0"])) + b"\x08\x00"
+    with open("/proc/self/ns/net") as node:  # which would go with its last process
+        enter("/run/netns/source")
+        # A protocol that nothing sends: nothing is received.
+        sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B5))
+        sender.bind(("s0", 0x88B5))
+        measure(asked, loaded, ethernet, sender, node)
+
+
+def measure(asked, loaded, ethernet, sender, _node):
     times = [[] for _ in asked["bursts"]]
     arrived = [0 for _ in asked["bursts"]]
     port = 1024
