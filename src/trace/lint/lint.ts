@@ -23,7 +23,7 @@ export function lint({ cluster, problems, agents }: LintInput): readonly Finding
   const { objects } = cluster
   const findings = [
     ...problems.flatMap(ofProblem),
-    ...agents.map((p) => ofAgent(cluster, p)),
+    ...ofAgents(cluster, agents),
     ...lintServices(objects),
     ...lintPolicies(cluster),
     ...lintSysctls(cluster),
@@ -42,6 +42,19 @@ function ofProblem(p: Problem): readonly Finding[] {
   const { code } = p
   if (!isLintCode(code)) return []
   return [{ code, level: p.severity, object: p.object, path: p.path, at: p.at, message: sentence(p), fix: undefined }]
+}
+
+/** One cause can have as many warnings as there are pairs of nodes. */
+const mostAlike = 8
+
+function ofAgents(cluster: Cluster, problems: readonly AgentProblem[]): readonly Finding[] {
+  return [...new Set(problems.map((p) => p.by))].flatMap((by) => {
+    const own = problems.filter((p) => p.by === by).map((p) => ofAgent(cluster, p))
+    const left = own.length - mostAlike
+    const [last, ...before] = own.slice(0, mostAlike).reverse()
+    if (!last || left <= 0) return own
+    return [...before.reverse(), { ...last, message: `${last.message}; ${left} more of ${by} are left out` }]
+  })
 }
 
 function ofAgent({ objects }: Cluster, { by, message, object, field, node }: AgentProblem): Finding {

@@ -86,7 +86,7 @@ function undeclaredPorts(objects: ObjectReader, service: Service, pods: readonly
     const same = declared.filter((d) => (d.protocol ?? 'TCP') === protocol)
     if (number === undefined || same.some((d) => d.containerPort === number)) return []
     const known = [...new Set(declared.map((d) => `${d.containerPort}/${d.protocol ?? 'TCP'}`))].join(', ')
-    const path = ['spec', 'ports', i, port.targetPort === undefined ? 'port' : 'targetPort']
+    const path = ['spec', 'ports', i, 'targetPort']
     const message = `target port ${number}/${protocol} is declared by no container of the selected pods; they declare ${known}`
     return [findingAt(objects, service, 'SERVICE_PORT_UNDECLARED', path, message, `set targetPort to one of ${known}`)]
   })

@@ -1,4 +1,5 @@
 import type { Cluster } from '../../cluster/cluster.ts'
+import { flannelConfig } from '../../cni/flannel/config.ts'
 import { formatPrefix, prefixesOverlap } from '../../net/prefix.ts'
 import { type Finding, findingAt } from './finding.ts'
 
@@ -35,12 +36,15 @@ function nodeNetworks({ underlay, settings, objects }: Cluster): readonly Findin
   })
 }
 
+const runsFlannel = (cni: string): boolean => /^(flannel|canal)\b/.test(cni)
+
 /** A route by way of a node needs that node as a neighbour. */
-function hostGateway({ cni, underlay, objects }: Cluster): readonly Finding[] {
+function hostGateway({ cni, underlay, objects, settings }: Cluster): readonly Finding[] {
   const segments = underlay.segments.filter((s) => s.nodes.length > 0)
   const [here, there] = segments
   const [a, b] = [here?.nodes[0], there?.nodes.find((n) => !here?.nodes.some((m) => m.name === n.name))]
-  if (!/\bhost-gw\b/.test(cni) || !here || !there || !a || !b) return []
+  if (!runsFlannel(cni) || flannelConfig(objects, settings, 'kube').conf?.backend.type !== 'host-gw') return []
+  if (!here || !there || !a || !b) return []
   const configMap = objects.list('ConfigMap').find((c) => c.data?.['net-conf.json'] !== undefined)
   const message = `host-gw makes each node the gateway to its pods, but ${a.name} (segment ${here.name}) and ${b.name} (segment ${there.name}) are no neighbours: there is no way between their pods`
   const fix = 'vxlan with "DirectRouting": true: routes within a segment, a tunnel between segments'
