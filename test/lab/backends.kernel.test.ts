@@ -96,6 +96,8 @@ const questionsFor = ({ routed = false, dual = false }: SmallClusterOptions): re
 
 describe.skipIf(missing !== undefined)(
   `flannel's backends against the running kernel${missing === undefined ? '' : ` (${missing})`}`,
+  // Labs mostly wait: for carriers, for silence.
+  { concurrent: true },
   () => {
     for (const { name, options, needs } of cases) {
       const lacks = kinds.includes(needs) ? ` (this kernel has no ${needs})` : ''

@@ -11,6 +11,7 @@ const seen = (more: Partial<Observation> = {}): Observation => ({
   served: ['web 10.0.0.2:80 from 10.0.0.1:4000'],
   devices: new Map([[a, ['eth0 in x', 'eth0 out y']]]),
   chains: new Map([[a, ['nat PREROUTING :: KUBE-SVC#1 => accept']]]),
+  matched: new Map([[a, ['nat KUBE-SVC#1: 1 packet']]]),
   connections: new Map([[a, ['tcp one']]]),
   ...more,
 })
@@ -23,6 +24,7 @@ describe('the first difference', () => {
     ['a packet at a device', { devices: new Map([[a, ['eth0 in x', 'eth0 out z']]]) }, 'packets at devices of node-a'],
     ['a packet too few', { devices: new Map() }, 'packets at devices of node-a'],
     ['a rule', { chains: new Map([[a, ['nat PREROUTING :: => accept']]]) }, 'chains and rules of node-a'],
+    ['how often a rule matched', { matched: new Map([[a, ['nat KUBE-SVC#1: 2 packets']]]) }, 'rules matched in node-a'],
     ['a connection too many', { connections: new Map([[a, ['tcp one', 'udp two']]]) }, 'connections of node-a'],
   ])('%s', (_, more, what) => {
     expect(compare(seen(), seen(more))?.what).toBe(what)

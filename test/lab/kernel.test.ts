@@ -169,6 +169,8 @@ async function check(cluster: readonly Manifest[], rows: readonly Row[]): Promis
 
 describe.skipIf(missing !== undefined)(
   `against the running kernel${missing === undefined ? '' : ` (${missing})`}`,
+  // Labs mostly wait: for carriers, for silence.
+  { concurrent: true },
   () => {
     test.each(cases)('$name', { timeout: 60_000 }, async ({ cluster, rows }) => {
       const results = await check(cluster, rows)

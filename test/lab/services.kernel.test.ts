@@ -32,6 +32,8 @@ const everyMode = (['iptables', 'nftables'] as const).flatMap((mode) =>
 
 describe.skipIf(missing !== undefined)(
   `Services against the running kernel${missing === undefined ? '' : ` (${missing})`}`,
+  // Labs mostly wait: for carriers, for silence.
+  { concurrent: true },
   () => {
     test.each(everyMode)(
       'every kind and policy by $mode over $family',
