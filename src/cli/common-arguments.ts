@@ -89,8 +89,16 @@ export const commonArguments = (args: Raw): CommonArguments => ({
   proxyMode: proxyMode(args.proxyMode),
 })
 
-export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
-export const number = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined)
+/** Of an option given more than once the last counts, as with kubectl. */
+const last = (value: unknown): unknown => (Array.isArray(value) ? value.at(-1) : value)
+export const text = (value: unknown): string | undefined => {
+  const given = last(value)
+  return typeof given === 'string' ? given : undefined
+}
+export const number = (value: unknown): number | undefined => {
+  const given = last(value)
+  return typeof given === 'number' ? given : undefined
+}
 export const texts = (value: unknown): readonly string[] =>
   Array.isArray(value) ? value.map(String) : typeof value === 'string' ? [value] : []
 const proxyMode = (value: unknown): CommonArguments['proxyMode'] =>
