@@ -10,7 +10,16 @@ import { step } from '../../linux/step.ts'
 import { ip } from '../../net/ip.ts'
 import { tcpFlag } from '../../packet/packet.ts'
 import { seededChance, seededRandom } from '../../trace/lots.ts'
-import { client, isOnFirstNode, podCount, podIp, serviceIp, servicePort, targetPort } from './synthetic-cluster.ts'
+import {
+  client,
+  isOnFirstNode,
+  nodeCount,
+  podCount,
+  podIp,
+  serviceIp,
+  servicePort,
+  targetPort,
+} from './synthetic-cluster.ts'
 
 /** New connections through one node of a synthetic cluster, as its client's packets arrive there. */
 export interface NodeProbe {
@@ -27,10 +36,13 @@ const silent: Emit<LinuxEvent> = () => undefined
 
 export { silent }
 
-/** `linear`: rule by rule. Neighbours are known: the probe talked to every pod before. */
+/** `linear`: rule by rule. Neighbours are known: the probe talked to every other node and every pod of its own before. */
 export function nodeProbe(cluster: Cluster, linear: boolean): NodeProbe {
   const world = new World(cluster.network(), { chance: seededChance(seededRandom(1)), linear, limit: 100_000 })
-  for (let i = 0; i < podCount; i++) world.send(isOnFirstNode(i) ? node : clientNetns, syn(podIp(i), 80, 1024))
+  for (let i = 0; i < podCount; i++) {
+    if (isOnFirstNode(i)) world.send(node, syn(podIp(i), 80, 1024))
+    else if (i < nodeCount) world.send(clientNetns, syn(podIp(i), 80, 1024))
+  }
   const template = frameInto(world.send(clientNetns, syn(serviceIp(0), servicePort, 1024)))
   const ns = world.netns(node)
   if (!ns) throw new Error('the synthetic cluster has no node-0')

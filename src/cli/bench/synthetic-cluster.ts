@@ -26,6 +26,7 @@ export const servicePort = 80
 export const client = { name: 'client', namespace: 'bench' } as const
 export const podIp = (i: number): string => `10.244.${i % nodes}.${10 + Math.floor(i / nodes)}`
 export const podCount = pods
+export const nodeCount = nodes
 export const isOnFirstNode = (pod: number): boolean => pod % nodes === 0
 /** Endpoints of one Service are different pods; no two Services share an address and port while ports last. */
 export const targetPort = (i: number): number => 1024 + (i % 60_000)
