@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Ajv } from 'ajv'
 import { describe, expect, test } from 'vitest'
 import { browser, openPage, withoutBrowser } from '../view/browser.ts'
 import { runWith } from './memory-io.ts'
@@ -19,6 +20,10 @@ spec:
 const files = { 'in/cluster.yaml': read('cluster.yaml'), 'in/shop.yaml': read('shop.yaml'), 'in/wishes.yaml': wishes }
 const check = (...argv: readonly string[]): ReturnType<typeof runWith> => runWith(files, ['check', 'in', ...argv])
 
+const schema = (name: string): object =>
+  JSON.parse(readFileSync(join(import.meta.dirname, `../../src/view/${name}.schema.json`), 'utf8')) as object
+const validate = new Ajv({ allErrors: true, strict: false }).addSchema(schema('trace')).compile(schema('check'))
+
 describe('kubehop check', () => {
   test('text: what holds, what differs, and how many', async () => {
     const { status, out } = await check()
@@ -32,6 +37,8 @@ describe('kubehop check', () => {
     const { status, out } = await check('-o', 'json')
     const { total, failed, results } = JSON.parse(out)
     expect([status, total, failed]).toEqual([1, 3, 2])
+    expect(validate(JSON.parse(out)), JSON.stringify(validate.errors)).toBe(true)
+    expect(validate({ ...JSON.parse(out), more: 1 })).toBe(false)
     expect(results[1]).toMatchObject({
       file: 'in/wishes.yaml',
       line: 7,

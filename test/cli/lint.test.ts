@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Ajv } from 'ajv'
 import { describe, expect, test } from 'vitest'
 import { lintCodes } from '../../src/trace/lint/codes.ts'
 import { runWith } from './memory-io.ts'
@@ -10,6 +11,9 @@ const scenario = (name: string, ...files: readonly string[]): Record<string, Uin
   )
 const broken = scenario('no-endpoints', 'cluster.yaml', 'kube-flannel-cfg.yaml', 'shop.yaml')
 const sound = scenario('vxlan-port-blocked', 'cluster.yaml', 'shop.yaml')
+
+const schema = JSON.parse(readFileSync(join(import.meta.dirname, '../../src/view/lint.schema.json'), 'utf8')) as object
+const validate = new Ajv({ allErrors: true, strict: false }).compile(schema)
 
 describe('kubehop lint', () => {
   test('findings end in status 1, each with place, code and fix', async () => {
@@ -53,6 +57,8 @@ describe('kubehop lint', () => {
     const { status, out } = await runWith(broken, ['lint', 'in', '-o', 'json'])
     const { kind, findings } = JSON.parse(out)
     expect([status, kind]).toEqual([1, 'Lint'])
+    expect(validate(JSON.parse(out)), JSON.stringify(validate.errors)).toBe(true)
+    expect(validate({ ...JSON.parse(out), more: 1 })).toBe(false)
     expect(findings[0]).toMatchObject({
       code: 'SERVICE_SELECTS_NOTHING',
       level: 'error',
