@@ -60,13 +60,13 @@ function importNumber(
 }
 
 function importCache(fabric: Fabric, from: PeerClass): ImportCache {
-  const known = fabric.imports.get(from.settings) ?? []
-  const found = known.find((c) => c.internal === from.internal)
+  const { importFilter, localPref } = from.settings
+  const known = fabric.imports.get(importFilter) ?? []
+  const found = known.find((c) => c.internal === from.internal && c.localPref === localPref)
   if (found) return found
-  const { importFilter } = from.settings
   const byPrefix = importFilter !== undefined && readsPrefix(importFilter)
-  const made = { internal: from.internal, byPrefix, routes: new Int32Array(0) }
-  fabric.imports.set(from.settings, [...known, made])
+  const made = { internal: from.internal, localPref, byPrefix, routes: new Int32Array(0) }
+  fabric.imports.set(importFilter, [...known, made])
   return made
 }
 

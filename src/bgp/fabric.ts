@@ -22,7 +22,7 @@ export class Fabric {
   readonly feeds: { readonly node: SpeakerNode; readonly session: number }[] = []
   /** Sessions that came back, with the prefixes that they had from before. */
   readonly restarted: { readonly node: SpeakerNode; readonly session: number; readonly stale: readonly number[] }[] = []
-  readonly imports = new Map<PeerClass['settings'], ImportCache[]>()
+  readonly imports = new Map<PeerClass['settings']['importFilter'], ImportCache[]>()
   prefixesSent = 0
   established = 0
 
@@ -137,6 +137,7 @@ export const localIndex = (source: number): number => none - 1 - source
 /** Outcomes of an import filter that looks at attributes only, by attribute number. */
 export interface ImportCache {
   readonly internal: boolean
+  readonly localPref: number | undefined
   readonly byPrefix: boolean
   routes: Int32Array
 }

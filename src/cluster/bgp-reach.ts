@@ -26,21 +26,20 @@ export function speakerReach(objects: ObjectReader, underlay: UnderlayPlan): Rea
   }
   const known = new Map<string, ConnectFailure | undefined>()
   const special = new Set(objects.list('NodeState').map((s) => s.spec.node ?? s.metadata.name))
-  const nodes = new Set(underlay.segments.flatMap((s) => s.nodes.map((n) => n.name)))
-  const segmentOf = (node: string): string =>
-    special.has(node) || !nodes.has(node)
-      ? `node ${node}`
-      : underlay.segments
-          .filter((s) => s.nodes.some((n) => n.name === node))
-          .map((s) => s.name)
-          .join(' ')
+  const grounds = new Map<string, string>()
+  for (const { name, nodes } of underlay.segments)
+    for (const node of nodes) {
+      const before = grounds.get(node.name)
+      if (!special.has(node.name)) grounds.set(node.name, before === undefined ? name : `${before} ${name}`)
+    }
+  const groundOf = (node: string): string => grounds.get(node) ?? `node ${node}`
   const owners = memoize(
     () =>
       new Map(underlay.segments.flatMap((s) => s.nodes.flatMap((n) => n.addresses.map((a) => [a, n.name] as const)))),
   )
   return (node, address, to) => {
     const owner = owners().get(address)
-    const key = `${segmentOf(node)} > ${owner === undefined ? address : segmentOf(owner)} ${to}`
+    const key = `${groundOf(node)} > ${owner === undefined ? address : groundOf(owner)} ${to}`
     if (!known.has(key)) known.set(key, connect(networkAt(to), node, address, to))
     return known.get(key)
   }

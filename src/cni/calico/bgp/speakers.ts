@@ -1,3 +1,4 @@
+import type { Filter } from '../../../bgp/filter.ts'
 import type { LocalRoute, Neighbor, PeerGroup, PeerSettings, Speaker } from '../../../bgp/speaker.ts'
 import type { BgpFilter, BgpPeer } from '../../../kube/objects/calico.ts'
 import type { Node } from '../../../kube/objects/node.ts'
@@ -26,6 +27,8 @@ interface Peering {
   readonly filters: readonly BgpFilter[]
   readonly peers: readonly BgpPeer[]
   readonly globalAs: number
+  /** One object for all who import alike: what they make of a route is then worked out once. */
+  readonly importFilter: (filters: readonly BgpFilter[]) => Filter
   /** Where a node listens, where that is not TCP 179. */
   readonly portOf: (node: CalicoNode) => number | undefined
 }
@@ -38,8 +41,15 @@ function peeringOf(plan: CalicoPlan, family: Family): Peering {
   const configurations = calicoObjects(plan.objects, 'BGPConfiguration')
   const portOf = ({ name }: CalicoNode): number | undefined =>
     configurations.find((c) => c.metadata.name === `node.${name}`)?.spec.listenPort ?? config.listenPort
+  const imports = new Map<string, Filter>()
   return {
     portOf,
+    importFilter: (filters) => {
+      const key = filters.map((f) => f.metadata.name).join(' ')
+      const filter = imports.get(key) ?? importFilter(plan, family, filters)
+      imports.set(key, filter)
+      return filter
+    },
     nodes,
     mesh: meshed.flatMap((n) => neighborOf('Mesh', n, family, globalAs, portOf(n))),
     filters: calicoObjects(plan.objects, 'BGPFilter'),
@@ -89,7 +99,7 @@ function speakerOf(plan: CalicoPlan, self: CalicoNode, family: Family, peering: 
   const graceful = seconds(config.nodeMeshMaxRestartTime)
   const mesh: PeerGroup = {
     settings: {
-      ...baseSettings(plan, self, family, []),
+      ...baseSettings(plan, self, family, peering, []),
       sourceAddress: own,
       passive: 'by address',
       gracefulRestart: graceful,
@@ -117,9 +127,10 @@ const baseSettings = (
   plan: CalicoPlan,
   self: CalicoNode,
   family: Family,
+  peering: Peering,
   filters: readonly BgpFilter[],
 ): PeerSettings => ({
-  importFilter: importFilter(plan, family, filters),
+  importFilter: peering.importFilter(filters),
   exportFilter: exportFilter(plan, self, family, filters),
 })
 
@@ -212,7 +223,7 @@ function peerSettings(
   const localAs = asNumber(spec.localASNumber)
   const own = self.addresses[family]?.ip
   return {
-    ...baseSettings(plan, self, family, filters),
+    ...baseSettings(plan, self, family, peering, filters),
     ...(own && spec.sourceAddress !== 'None' ? { sourceAddress: own } : {}),
     ...(node && !spec.node && !spec.nodeSelector ? { passive: 'by address' as const } : {}),
     ...(spec.ttlSecurity ? { ttlSecurity: true, multihop: spec.ttlSecurity } : { multihop: true }),
