@@ -54,7 +54,7 @@ export function jsonEntries(text: string, start: number, path: FieldPath): reado
   if (at === undefined || text[at] !== '[') return entries
   at = skipSpace(text, at + 1)
   while (text[at] !== ']') {
-    const to = skipValue(text, at, 0, () => {})
+    const to = skipValue(text, at, 0, undefined)
     entries.push({ from: at, to })
     at = skipSpace(text, to)
     if (text[at] === ',') at = skipSpace(text, at + 1)
@@ -83,10 +83,7 @@ function member(text: string, start: number, key: string): Found | undefined {
     const keyEnd = skipString(text, at)
     const value = skipSpace(text, skipSpace(text, keyEnd) + 1)
     if (keyText(text, at, keyEnd) === key) return { offset: at, value }
-    at = skipSpace(
-      text,
-      skipValue(text, value, 0, () => {}),
-    )
+    at = skipSpace(text, skipValue(text, value, 0, undefined))
     if (text[at] === ',') at = skipSpace(text, at + 1)
   }
   return undefined
@@ -96,10 +93,7 @@ function element(text: string, start: number, index: string | number): Found | u
   let at = skipSpace(text, start + 1)
   for (let i = 0; at < text.length && text[at] !== ']'; i++) {
     if (i === index) return { offset: at, value: at }
-    at = skipSpace(
-      text,
-      skipValue(text, at, 0, () => {}),
-    )
+    at = skipSpace(text, skipValue(text, at, 0, undefined))
     if (text[at] === ',') at = skipSpace(text, at + 1)
   }
   return undefined
@@ -115,9 +109,10 @@ class Fault extends Error {
   }
 }
 
+/** Undefined where nobody asks: the text was scanned before. */
 type OnDuplicate = (offset: number, key: string) => void
 
-function skipValue(text: string, at: number, depth: number, onDuplicate: OnDuplicate): number {
+function skipValue(text: string, at: number, depth: number, onDuplicate: OnDuplicate | undefined): number {
   if (depth > maxDepth) throw new Fault(at, `at most ${maxDepth} levels`)
   switch (text.charCodeAt(at)) {
     case 123:
@@ -131,27 +126,58 @@ function skipValue(text: string, at: number, depth: number, onDuplicate: OnDupli
   }
 }
 
-function skipObject(text: string, start: number, depth: number, onDuplicate: OnDuplicate): number {
-  const seen = new Set<string>()
+function skipObject(text: string, start: number, depth: number, onDuplicate: OnDuplicate | undefined): number {
+  const isKnown = onDuplicate && knownKeys(text)
   let at = skipSpace(text, start + 1)
-  if (text[at] === '}') return at + 1
-  for (;;) {
-    if (text[at] !== '"')
-      throw new Fault(at, seen.size === 0 ? 'a key in double quotes or "}"' : 'a key in double quotes')
+  if (text.charCodeAt(at) === 125) return at + 1
+  for (let first = true; ; first = false) {
+    if (text.charCodeAt(at) !== 34)
+      throw new Fault(at, first ? 'a key in double quotes or "}"' : 'a key in double quotes')
     const keyEnd = skipString(text, at)
-    const key = keyText(text, at, keyEnd)
-    if (seen.has(key)) onDuplicate(at, key)
-    seen.add(key)
+    if (isKnown?.(at, keyEnd)) onDuplicate?.(at, keyText(text, at, keyEnd))
     at = skipSpace(text, keyEnd)
-    if (text[at] !== ':') throw new Fault(at, '":"')
+    if (text.charCodeAt(at) !== 58) throw new Fault(at, '":"')
     at = skipSpace(text, skipValue(text, skipSpace(text, at + 1), depth + 1, onDuplicate))
-    if (text[at] === '}') return at + 1
-    if (text[at] !== ',') throw new Fault(at, '"," or "}"')
+    if (text.charCodeAt(at) === 125) return at + 1
+    if (text.charCodeAt(at) !== 44) throw new Fault(at, '"," or "}"')
     at = skipSpace(text, at + 1)
   }
 }
 
-function skipArray(text: string, start: number, depth: number, onDuplicate: OnDuplicate): number {
+/** So many keys are told apart by their letters where they stand; of more, and of those with escapes, texts are made. */
+const fewKeys = 12
+
+/** Tells of each key of one object, given by its ends, whether it stood there before. */
+function knownKeys(text: string): (from: number, to: number) => boolean {
+  const ends: number[] = []
+  let texts: Set<string> | undefined
+  return (from, to) => {
+    if (!texts && ends.length < 2 * fewKeys && !hasEscape(text, from, to)) {
+      for (let i = 0; i < ends.length; i += 2)
+        if (sameLetters(text, ends[i] ?? 0, ends[i + 1] ?? 0, from, to)) return true
+      ends.push(from, to)
+      return false
+    }
+    texts ??= new Set(ends.flatMap((end, i) => (i % 2 === 0 ? keyText(text, end, ends[i + 1] ?? end) : [])))
+    const key = keyText(text, from, to)
+    const known = texts.has(key)
+    texts.add(key)
+    return known
+  }
+}
+
+function hasEscape(text: string, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (text.charCodeAt(at) === 92) return true
+  return false
+}
+
+function sameLetters(text: string, from: number, to: number, otherFrom: number, otherTo: number): boolean {
+  if (to - from !== otherTo - otherFrom) return false
+  for (let i = 1; from + i < to; i++) if (text.charCodeAt(from + i) !== text.charCodeAt(otherFrom + i)) return false
+  return true
+}
+
+function skipArray(text: string, start: number, depth: number, onDuplicate: OnDuplicate | undefined): number {
   let at = skipSpace(text, start + 1)
   if (text[at] === ']') return at + 1
   for (;;) {
