@@ -10,7 +10,7 @@ const tsc = join('node_modules', '.bin', 'tsc')
 const result = spawnSync(tsc, ['-p', 'tsconfig.build.json'], { stdio: 'inherit', shell: process.platform === 'win32' })
 if (result.status !== 0) process.exit(result.status ?? 1)
 for (const file of readdirSync('src', { recursive: true })) {
-  if (!/\.(schema\.json|py)$/.test(file)) continue
+  if (!/\.(schema\.json|py|sh)$/.test(file)) continue
   cpSync(join('src', file), join('dist', file))
   // The bundled program looks for its data beside itself.
   cpSync(join('src', file), join('dist', basename(file)))

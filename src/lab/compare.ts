@@ -11,7 +11,7 @@ export interface Difference {
 }
 
 /** What cannot be compared is left out by name. */
-export type Part = 'devices' | 'chains' | 'connections'
+export type Part = 'devices' | 'chains' | 'matched' | 'connections'
 
 /** In the order of what a person wants to know first: what came of it, who was reached, by which way, by which rules. */
 export function compare(
@@ -26,6 +26,7 @@ export function compare(
     differ('process reached', predicted.served, observed.served) ??
     part('devices', 'packets at devices of') ??
     part('chains', 'chains and rules of') ??
+    part('matched', 'rules matched in') ??
     part('connections', 'connections of')
   )
 }
@@ -94,6 +95,6 @@ export function compareBranches(
   return all.reduce((best, c) => (rank(c) > rank(best) ? c : best), all[0] ?? { index: -1, difference: undefined })
 }
 
-const parts = ['outcome', 'process', 'packets', 'chains', 'connections']
+const parts = ['outcome', 'process', 'packets', 'chains', 'rules', 'connections']
 /** How far both went together. */
 const progress = ({ what, at }: Difference): number => parts.indexOf(what.split(' ')[0] ?? '') * 1000 + at

@@ -4,7 +4,7 @@ import { clusterOf, manifestText } from './manifests.ts'
 import type { Probe } from './probe.ts'
 import { type Manifest, randomCluster } from './random-cluster.ts'
 import { randomRequests } from './random-probe.ts'
-import { isLabProblem, type LabProblem } from './session.ts'
+import { isLabProblem, type LabKernel, type LabProblem } from './session.ts'
 import { shrink } from './shrink.ts'
 import { probesOf, type Verified, verify } from './verify.ts'
 
@@ -13,6 +13,7 @@ export interface DifferentialOptions {
   readonly probes: number
   readonly seed: number
   readonly everyBranch: number
+  readonly kernel?: LabKernel
   readonly tell: (verified: Verified, cluster: number) => void
 }
 
@@ -56,12 +57,13 @@ async function one(seed: number, options: DifferentialOptions): Promise<Differen
   const manifests = randomCluster(seed)
   const results = await verifyManifests(manifests, (cluster) => randomRequests(cluster, options.probes, seed), {
     everyBranch: options.everyBranch,
+    ...(options.kernel && { kernel: options.kernel }),
     tell: (v) => options.tell(v, seed),
   })
   if (isLabProblem(results)) return results
   const disagreements: Disagreement[] = []
   for (const verified of results.filter((v) => v.outcome.kind === 'differs').slice(0, 2))
-    disagreements.push({ seed, verified, scenario: await smallest(manifests, verified.probe) })
+    disagreements.push({ seed, verified, scenario: await smallest(manifests, verified.probe, options.kernel) })
   return { results, disagreements }
 }
 
@@ -78,9 +80,13 @@ async function verifyManifests(
   return isEndProblem(probes) ? probes : verify(cluster, probes, options)
 }
 
-async function smallest(manifests: readonly Manifest[], { asked }: Probe): Promise<string> {
+async function smallest(
+  manifests: readonly Manifest[],
+  { asked }: Probe,
+  kernel: LabKernel = 'running',
+): Promise<string> {
   const stillDiffers = async (kept: readonly Manifest[]): Promise<boolean> => {
-    const results = await verifyManifests(kept, () => [asked], { everyBranch: 0, tell: () => undefined })
+    const results = await verifyManifests(kept, () => [asked], { everyBranch: 0, kernel, tell: () => undefined })
     return !isLabProblem(results) && results.some((v) => v.outcome.kind === 'differs')
   }
   const least = await shrink(manifests, stillDiffers)

@@ -12,6 +12,8 @@ export interface Observation {
   readonly chains: Lines
   /** Lines of `chains` that stand in no certain place: a rule that rejects is traced after it has answered. */
   readonly late?: ReadonlySet<string>
+  /** Rules of IPv4 with the packets that each matched, sorted: for a kernel that counts them and traces none. */
+  readonly matched: Lines
   /** Connections that the namespace knows afterwards, sorted. */
   readonly connections: Lines
 }

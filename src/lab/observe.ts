@@ -2,6 +2,7 @@ import type { NetnsId } from '../cluster/machine.ts'
 import type { Hook } from '../linux/netfilter/hook.ts'
 import { decodeFrame, decodePacket } from '../packet/decode.ts'
 import type { Frame, IpPacket } from '../packet/packet.ts'
+import { matchedOf } from './matched.ts'
 import { addLine, type Observation, silent } from './observation.ts'
 import type { ProbeReply, TraceMessage } from './observer-message.ts'
 import {
@@ -36,6 +37,7 @@ export function observationOf(
     served: reply.served.map((s) => servedLine(idOf(s.netns), [s.local, s.localPort], [s.peer, s.peerPort], port)),
     devices: devicesOf(reply, idOf, bridges, port),
     chains: chainsOf(reply.trace, idOf, port, nftHooks),
+    matched: matchedOf(reply, idOf),
     connections: connectionsOf(reply, idOf, port),
   }
 }

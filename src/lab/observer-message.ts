@@ -4,6 +4,8 @@ export type ObserverMessage =
   | { readonly do: 'build'; readonly script: string }
   | { readonly do: 'observe'; readonly spaces: Readonly<Record<string, SpaceWatch>> }
   | { readonly do: 'restore'; readonly netns: string; readonly family: 'ipv4' | 'ipv6'; readonly rules: string }
+  /** Lines for `ipvsadm -R`. */
+  | { readonly do: 'servers'; readonly netns: string; readonly lines: string }
   /** Rules of nft, each with its 1-based place in its chain, in place of those that stand there. */
   | {
       readonly do: 'replace'
@@ -15,6 +17,8 @@ export type ObserverMessage =
 export interface SpaceWatch {
   /** Families of nft (`ip`, `ip6`) whose rules are traced; none where there are no rules. */
   readonly trace: readonly ('ip' | 'ip6')[]
+  /** Whether the packets that each rule of iptables matched are counted: where there is no trace. */
+  readonly count: boolean
   readonly listen: readonly (readonly [protocol: string, address: string | null, port: number])[]
   readonly tunnels: readonly TunnelWatch[]
   /** Words of `conntrack -I`, one list for each connection that is known before a probe. */
@@ -54,6 +58,10 @@ export interface Hello {
   readonly missing: readonly string[]
   readonly kernel: string
   readonly iptables: string
+  /** Why rules of nft cannot be loaded; null where they can. */
+  readonly nft: string | null
+  /** Why there is no IPVS; null where there is. */
+  readonly ipvs: string | null
   /** Whether the tool `conntrack` is there. */
   readonly conntrack: boolean
   /** Kinds of device that this kernel cannot make. */
@@ -105,7 +113,11 @@ export interface ProbeReply {
   }[]
   readonly trace: readonly TraceMessage[]
   readonly connections: Readonly<Record<string, readonly ConnectionMessage[]>>
+  /** By namespace, of those whose rules are counted: rules of IPv4 that matched, each with its 1-based place in its chain. */
+  readonly matched: Readonly<Record<string, readonly CountMessage[]>>
 }
+
+export type CountMessage = readonly [table: string, chain: string, place: number, packets: number]
 
 export interface TraceMessage {
   readonly netns: string

@@ -1,6 +1,6 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
+import { type LineProcess, lineProcess } from './line-process.ts'
 import type { Failed, ObserverMessage } from './observer-message.ts'
 
 /** The program that sets up and watches the lab, in user, network and mount namespaces of its own. */
@@ -10,52 +10,21 @@ export interface Observer {
   close(): Promise<void>
 }
 
-const program = join(import.meta.dirname, 'observer.py')
+export const observerProgram = join(import.meta.dirname, 'observer.py')
 
+/** On the running kernel. */
 export function startObserver(): Observer {
-  const child = spawn('unshare', ['-Urnm', '--map-root-user', 'python3', '-I', program], { stdio: 'pipe' })
-  const waiting: ((answer: string | Failed) => void)[] = []
-  let told = ''
-  let ended: Failed | undefined
-  const end = (why: string): void => {
-    ended ??= { failed: why }
-    for (const give of waiting.splice(0)) give(ended)
-  }
-  child.stderr.on('data', (data: Buffer) => {
-    told = `${told}${data.toString()}`.slice(-2000)
-  })
-  child.on('error', (error: NodeJS.ErrnoException) =>
-    end(error.code === 'ENOENT' ? 'unshare (util-linux) is missing' : error.message),
-  )
-  child.on('close', (status) => end(told.trim() || `the observer ended with status ${status}`))
-  // A broken pipe: what the observer said on its way out tells more.
-  child.stdin.on('error', () => undefined)
-  createInterface({ input: child.stdout }).on('line', (line) => waiting.shift()?.(line))
-  const stop = (): void => {
-    child.kill('SIGKILL')
-  }
-  process.once('exit', stop)
-  return {
-    ask: async <Reply>(message: ObserverMessage): Promise<Reply | Failed> => {
-      if (ended) return ended
-      const answer = await new Promise<string | Failed>((give) => {
-        waiting.push(give)
-        child.stdin.write(`${JSON.stringify(message)}\n`)
-      })
-      return typeof answer === 'string' ? (JSON.parse(answer) as Reply | Failed) : answer
-    },
-    close: async () => {
-      process.removeListener('exit', stop)
-      await closed(child)
-    },
-  }
+  const child = spawn('unshare', ['-Urnm', '--map-root-user', 'python3', '-I', observerProgram], { stdio: 'pipe' })
+  return observerOf(lineProcess(child, { missing: 'unshare (util-linux) is missing', name: 'the observer' }))
 }
 
-async function closed(child: ChildProcessWithoutNullStreams): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
-  const gone = new Promise((resolve) => child.once('close', resolve))
-  child.stdin.end()
-  await gone
-}
+/** Messages and answers are JSON, one a line. */
+export const observerOf = (lines: LineProcess): Observer => ({
+  ask: async <Reply>(message: ObserverMessage): Promise<Reply | Failed> => {
+    const answer = await lines.ask(JSON.stringify(message))
+    return typeof answer === 'string' ? (JSON.parse(answer) as Reply | Failed) : answer
+  },
+  close: () => lines.close(),
+})
 
 export const isFailed = (reply: object): reply is Failed => 'failed' in reply

@@ -232,8 +232,9 @@ def packet_ring():
 class Space:
     """One namespace of the lab with all that listens in it: to packets, to rules, to connections."""
 
-    def __init__(self, name, traced, listen, tunnels, learning, connections):
+    def __init__(self, name, traced, counted, listen, tunnels, learning, connections):
         self.name = name
+        self.counted = counted
         self.learning = learning
         self.connections = connections
         self.trace = self.conntrack = None
@@ -249,6 +250,9 @@ class Space:
             self.tunnels = [Tunnel(wanted) for wanted in tunnels]
             for wanted in listen:
                 self.open_server(*wanted)
+            if traced or counted:
+                self.conntrack = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+                self.conntrack.bind((0, 0))
             if traced:
                 self.open_trace(traced)
 
@@ -258,8 +262,6 @@ class Space:
         self.trace.bind((0, 0))
         self.trace.setsockopt(SOL_NETLINK, 1, NFNLGRP_NFTRACE)
         self.trace.setblocking(False)
-        self.conntrack = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
-        self.conntrack.bind((0, 0))
         for family in families:
             code, _, err = run_within(self.name, ['nft', '-f', '-'], TRACE_TABLE % family)
             if code:
@@ -336,6 +338,19 @@ class Space:
             for name in os.listdir(recent) if os.path.isdir(recent) else []:
                 with open(recent + '/' + name, 'w') as f:
                     f.write('/')
+
+    def read_counters(self):
+        """Packets that each rule of the IPv4 tables has matched: where no trace tells which rules a packet met."""
+        _, text, _ = run_within(self.name, ['iptables-legacy-save', '-c'])
+        found, places, table = {}, {}, ''
+        for line in text.splitlines():
+            rule = re.match(r'\[(\d+):\d+\] -A (\S+)', line)
+            if line.startswith('*'):
+                table = line[1:]
+            elif rule:
+                place = places[(table, rule[2])] = places.get((table, rule[2]), 0) + 1
+                found[(table, rule[2], place)] = int(rule[1])
+        return found
 
     def read_packets(self, into):
         while True:
@@ -592,13 +607,18 @@ class Lab:
         self.open = []
 
     def hello(self, _):
-        tools = [t for t in ('ip', 'bridge', 'sysctl', 'nsenter', 'nft', 'iptables-restore') if not which(t)]
-        restore = next((t for t in ('iptables-nft-restore', 'iptables-restore') if which(t)), 'iptables-restore')
-        restore6 = next((t for t in ('ip6tables-nft-restore', 'ip6tables-restore') if which(t)), 'ip6tables-restore')
-        os.environ['IPTABLES_RESTORE'], os.environ['IP6TABLES_RESTORE'] = restore, restore6
-        _, version, _ = run([restore, '--version']) if which(restore) else (1, '', '')
         private_mounts()
-        return {'missing': tools, 'kernel': os.uname().release, 'iptables': version.strip(), 'kinds': lacking_kinds(), 'conntrack': which('conntrack')}
+        kinds, nft, ipvs = lacking()
+        # Rules are traced by nft; a kernel without it has the old tables, whose rules are counted.
+        wanted = ['ip', 'bridge', 'sysctl', 'nsenter'] + (['iptables-legacy-restore', 'iptables-legacy-save'] if nft and which('nft') else ['nft', 'iptables-restore'])
+        tools = [t for t in wanted if not which(t)]
+        backend = 'legacy' if nft else 'nft'
+        for variable, tool in (('IPTABLES_RESTORE', 'iptables'), ('IP6TABLES_RESTORE', 'ip6tables')):
+            exact = '%s-%s-restore' % (tool, backend)
+            os.environ[variable] = exact if which(exact) else tool + '-restore'
+        restore = os.environ['IPTABLES_RESTORE']
+        _, version, _ = run([restore, '--version']) if which(restore) else (1, '', '')
+        return {'nft': nft, 'ipvs': ipvs, 'missing': tools, 'kernel': os.uname().release, 'iptables': version.strip(), 'kinds': kinds, 'conntrack': which('conntrack')}
 
     def build(self, message):
         code, _, err = run(['sh', '-s'], message['script'])
@@ -608,7 +628,7 @@ class Lab:
         for name in message['spaces']:
             await_ports(name)
         for name, how in message['spaces'].items():
-            self.spaces[name] = Space(name, how.get('trace'), how['listen'], how['tunnels'], how['learning'], how['connections'])
+            self.spaces[name] = Space(name, how.get('trace'), how['count'], how['listen'], how['tunnels'], how['learning'], how['connections'])
         return {'problems': {n: s.problems for n, s in self.spaces.items() if s.problems}}
 
     def restore(self, message):
@@ -616,6 +636,10 @@ class Lab:
         tool = os.environ['IPTABLES_RESTORE' if message['family'] == 'ipv4' else 'IP6TABLES_RESTORE']
         code, _, err = run_within(message['netns'], [tool], message['rules'])
         self.spaces[message['netns']].read_handles()
+        return {'ok': code == 0, 'error': err.strip()}
+
+    def servers(self, message):
+        code, _, err = run_within(message['netns'], ['ipvsadm', '-R'], message['lines'])
         return {'ok': code == 0, 'error': err.strip()}
 
     def replace(self, message):
@@ -634,6 +658,7 @@ class Lab:
         for space in self.spaces.values():
             space.forget()
         packets, trace, served = [], [], []
+        before = {n: s.read_counters() for n, s in self.spaces.items() if s.counted}
         with Within(message['netns']):
             try:
                 client = Client(message)
@@ -641,12 +666,15 @@ class Lab:
                 return {'failed': 'socket: %s' % e.strerror}
             client.send()
         self.watch(client, message, packets, trace, served)
+        if not client.result:
+            client.sock.close()  # it would ask again, and be counted
+        matched = {n: counted_since(before[n], self.spaces[n].read_counters()) for n in before}
         found = {n: connections(s.conntrack) for n, s in self.spaces.items() if s.conntrack}
         client.sock.close()
         for sock in self.open:
             sock.close()
         self.open = []
-        return {'result': client.result, 'packets': packets, 'trace': trace, 'served': served, 'connections': found}
+        return {'result': client.result, 'packets': packets, 'trace': trace, 'served': served, 'connections': found, 'matched': matched}
 
     def watch(self, client, message, packets, trace, served):
         poller = select.poll()
@@ -714,6 +742,10 @@ class Lab:
                 return
 
 
+def counted_since(before, after):
+    return [[table, chain, place, packets - before.get((table, chain, place), 0)] for (table, chain, place), packets in after.items() if packets != before.get((table, chain, place), 0)]
+
+
 def plain(address):
     return address[7:] if address.startswith('::ffff:') and '.' in address else address
 
@@ -747,6 +779,12 @@ def await_ports(name):
         time.sleep(0.01)
 
 
+def read_file(name):
+    """A message whose name was told: it lies in the directory that the command line names."""
+    with open(os.path.join(sys.argv[1], name[1:])) as f:
+        return f.read()
+
+
 def which(tool):
     return any(os.access(os.path.join(d, tool), os.X_OK) for d in os.environ.get('PATH', '').split(':'))
 
@@ -759,8 +797,8 @@ def private_mounts():
     os.makedirs('/run/netns', exist_ok=True)
 
 
-def lacking_kinds():
-    """Kinds of device that this kernel cannot make."""
+def lacking():
+    """Kinds of device that this kernel cannot make; why there is no nft, no IPVS (None where there is)."""
     run(['ip', 'netns', 'add', 'khprobe'])
     wanted = {'veth': [], 'bridge': [], 'vxlan': ['id', '1', 'dstport', '8472'], 'ipip': ['remote', '192.0.2.1', 'local', '192.0.2.2'], 'dummy': []}
     lacking = []
@@ -771,8 +809,17 @@ def lacking_kinds():
         run(['ip', '-n', 'khprobe', 'link', 'del', 'khtry'])
     if not os.path.exists('/dev/net/tun') or run(['ip', '-n', 'khprobe', 'tuntap', 'add', 'dev', 'khtry', 'mode', 'tun'])[0]:
         lacking.append('tun')
+    nft = refusal('nft', ['add', 'table', 'ip', 'khtry'])
+    ipvs = refusal('ipvsadm', ['-A', '-t', '192.0.2.1:1', '-s', 'rr'])
     run(['ip', 'netns', 'del', 'khprobe'])
-    return lacking
+    return lacking, nft, ipvs
+
+
+def refusal(tool, arguments):
+    if not which(tool):
+        return 'the tool %s is missing' % tool
+    code, _, err = run_within('khprobe', [tool] + arguments)
+    return None if code == 0 else 'this kernel has none'
 
 
 def main():
@@ -782,7 +829,7 @@ def main():
     os.environ['PATH'] = os.environ.get('PATH', '') + ':/usr/sbin:/sbin'
     lab = Lab()
     for line in sys.stdin:
-        message = json.loads(line)
+        message = json.loads(line if line.startswith('{') else read_file(line.strip()))
         try:
             reply = getattr(lab, message['do'])(message)
         except Exception as e:  # told, not died of: the other side decides

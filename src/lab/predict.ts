@@ -8,6 +8,7 @@ import { type Frame, packetFamily, tcpFlag } from '../packet/packet.ts'
 import { type Lot, nextScript, scriptedChance, seededRandom } from '../trace/lots.ts'
 import { clientOwner } from '../trace/path.ts'
 import { serve } from '../trace/run.ts'
+import { matchedIn } from './matched.ts'
 import { addLine, type Observation, silent } from './observation.ts'
 import {
   end,
@@ -54,6 +55,7 @@ function predictBranch(network: Network, probe: Probe, port: PortText, script: r
     served: servedIn(visits, network, port),
     devices: devicesIn(visits, bridgesOf(network), port),
     ...chainsIn(visits, network, port),
+    matched: matchedIn(visits),
     connections: connectionsIn(world, network, port),
   }
   return { observation, lots: chance.lots, visits, took: world.now(), overrun: world.overrun }

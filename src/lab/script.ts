@@ -127,6 +127,7 @@ function spaceText({ name, machine, state }: LabSpace, c: SpaceCommands, retrans
     ...some(`bridge -n ${name} -batch -`, c.bridge),
     ...some(`within ${name} sysctl -eqp -`, c.sysctlsLast),
     ...text('ipset restore', c.ipset),
+    ...text('ipvsadm -R', c.ipvs),
     ...text('"$IPTABLES_RESTORE"', c.iptables.ipv4),
     ...text('"$IP6TABLES_RESTORE"', c.iptables.ipv6),
     // Of equal priority, the kernel runs first what came last.

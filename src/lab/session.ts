@@ -2,14 +2,15 @@ import { formatRuleset } from '../artefact/iptables/print.ts'
 import type { NetnsState } from '../artefact/netns.ts'
 import { type NftTable, tableKey } from '../artefact/nft/ruleset.ts'
 import type { Network, Visit } from '../cluster/loop.ts'
-import type { Machine, NetnsId } from '../cluster/machine.ts'
+import type { NetnsId } from '../cluster/machine.ts'
 import type { UserTunnel } from '../cni/result.ts'
 import { type Family, families } from '../net/ip.ts'
 import { formatPrefix } from '../net/prefix.ts'
-import type { Lot } from '../trace/lots.ts'
+import { buildable } from './buildable.ts'
 import { type Compared, compareBranches, type Part } from './compare.ts'
 import { conntrackInsert } from './conntrack-command.ts'
 import { forceLots, forceNftLots } from './force.ts'
+import { forceServers } from './force-ipvs.ts'
 import { portsOfNetwork, portText } from './known-ports.ts'
 import type { Observation } from './observation.ts'
 import { type NftHooks, observationOf } from './observe.ts'
@@ -28,6 +29,7 @@ import { type LabPlan, planLab } from './plan.ts'
 import { bridgesOf, type Prediction, predict } from './predict.ts'
 import type { Probe } from './probe.ts'
 import { buildScript } from './script.ts'
+import { startUmlObserver, umlMissing } from './uml.ts'
 
 /** Why the lab cannot run here; for a person. */
 export interface LabProblem {
@@ -58,23 +60,42 @@ export interface LabSession {
   close(): Promise<void>
 }
 
-export async function openLab(network: Network, run: string): Promise<LabSession | LabProblem> {
-  const observer = startObserver()
-  const opened = await build(observer, network, run)
+/** On which kernel: the one that runs, or user-mode Linux, booted for the lab. */
+export const labKernels = ['running', 'uml'] as const
+export type LabKernel = (typeof labKernels)[number]
+
+export async function openLab(
+  network: Network,
+  run: string,
+  kernel: LabKernel = 'running',
+): Promise<LabSession | LabProblem> {
+  const missing = kernel === 'uml' ? umlMissing() : undefined
+  if (missing !== undefined) return { problem: missing }
+  const observer = kernel === 'uml' ? startUmlObserver() : startObserver()
+  const opened = await build(observer, network, run, kernel)
   if (isLabProblem(opened)) await observer.close()
   return opened
 }
 
-async function build(observer: Observer, network: Network, run: string): Promise<LabSession | LabProblem> {
+async function build(
+  observer: Observer,
+  network: Network,
+  run: string,
+  kernel: LabKernel,
+): Promise<LabSession | LabProblem> {
   const hello = await observer.ask<Hello>({ do: 'hello' })
   if (isFailed(hello)) return { problem: cannotRun(hello.failed) }
   if (hello.missing.length > 0) return { problem: `needs ${hello.missing.join(', ')}, which this machine lacks` }
   const lacking = new Map<NetnsId, string[]>()
-  const plan = planLab(network, run, (machine) => buildable(machine, hello, lacking))
+  const plan = planLab(network, run, (machine) => {
+    const built = buildable(machine, hello)
+    if (built.lacking.length > 0) lacking.set(machine.id, [...built.lacking])
+    return built.state
+  })
   const built = await observer.ask<Done>({ do: 'build', script: buildScript(plan, { retransMs: 100 }) })
   if (isFailed(built)) return { problem: built.failed }
   if (!built.ok) return { problem: `the kernel does not take the cluster: ${built.error}` }
-  const watched = await observer.ask<ObserveReply>({ do: 'observe', spaces: watches(plan) })
+  const watched = await observer.ask<ObserveReply>({ do: 'observe', spaces: watches(plan, hello) })
   if (isFailed(watched)) return { problem: watched.failed }
   const idOf = new Map(plan.spaces.map((s) => [s.name, s.machine.id]))
   for (const [name, problems] of Object.entries(watched.problems)) {
@@ -82,10 +103,13 @@ async function build(observer: Observer, network: Network, run: string): Promise
     if (id !== undefined) lacking.set(id, [...(lacking.get(id) ?? []), ...problems])
   }
   const known = portsOfNetwork(network)
+  const running = { observer, network, plan, known, lacking, hello, patience: kernel === 'uml' ? umlPatience : 1 }
+  // IPVS remembers a connection for long, and no tool makes it forget.
+  const own = plan.spaces.some((s) => s.state.ipvs?.length) ? freshPorts() : (probe: Probe) => probe
   return {
     kernel: hello.kernel,
     lacking,
-    probe: (probe, branch) => probeOnce({ observer, network, plan, known, lacking }, probe, branch),
+    probe: (probe, branch) => probeOnce(running, own(probe), branch),
     branches: (probe) => predict(network, probe, portText(known, probe.request)).length,
     close: () => observer.close(),
   }
@@ -98,44 +122,14 @@ function cannotRun(why: string): string {
   return why
 }
 
-/** A cable to nowhere holds addresses as well as a dummy device does; what is sent by it is not comparable. */
-const withStandIns = (state: NetnsState, { kinds }: Hello): NetnsState =>
-  kinds.includes('dummy')
-    ? { ...state, links: state.links.map((l) => (l.kind.kind === 'dummy' ? { ...l, kind: { kind: 'physical' } } : l)) }
-    : state
-
-/** Without the devices that this kernel cannot make, which are noted. */
-function buildable(machine: Machine, hello: Hello, lacking: Map<NetnsId, string[]>): NetnsState {
-  const state = withStandIns(machine.state(), hello)
-  const missing = state.links.filter((l) => hello.kinds.includes(l.kind.kind))
-  if (state.conntrack.length > 0 && !hello.conntrack)
-    lacking.set(machine.id, ['connections that are there before the first packet: the tool conntrack is missing'])
-  if (missing.length === 0) return state
-  const notes = missing.map((l) => `${l.name} (a device of kind ${l.kind.kind})`)
-  lacking.set(machine.id, [...(lacking.get(machine.id) ?? []), ...notes])
-  const gone = new Set<string>(missing.map((l) => l.name))
-  const kept = <T extends { readonly dev?: string }>(all: readonly T[]): readonly T[] =>
-    all.filter((x) => !gone.has(x.dev ?? ''))
-  return {
-    ...state,
-    links: state.links.filter((l) => !gone.has(l.name)),
-    addresses: kept(state.addresses),
-    routes: kept(state.routes),
-    neighbours: kept(state.neighbours),
-    fdb: kept(state.fdb),
-  }
-}
-
 /** Rules are traced where there are any; what listens in the artefacts listens in the lab. */
-const watches = (plan: LabPlan): Extract<ObserverMessage, { do: 'observe' }>['spaces'] =>
+const watches = (plan: LabPlan, hello: Hello): Extract<ObserverMessage, { do: 'observe' }>['spaces'] =>
   Object.fromEntries(
     plan.spaces.map(({ name, state, machine }) => [
       name,
       {
-        trace: [
-          ...(hasRules(state, 'ipv4') ? (['ip'] as const) : []),
-          ...(plan.ipv6 && hasRules(state, 'ipv6') ? (['ip6'] as const) : []),
-        ],
+        trace: hello.nft === null ? traced(state, plan) : [],
+        count: hello.nft !== null && traced(state, plan).length > 0,
         listen: state.sockets
           // Probes of SCTP are not compared, so nothing has to serve them.
           .filter((s) => s.protocol !== 'sctp' && !machine.tunnels?.some((t) => t.owner === s.owner))
@@ -149,6 +143,11 @@ const watches = (plan: LabPlan): Extract<ObserverMessage, { do: 'observe' }>['sp
     ]),
   )
 
+const traced = (state: NetnsState, { ipv6 }: LabPlan): readonly ('ip' | 'ip6')[] => [
+  ...(hasRules(state, 'ipv4') ? (['ip'] as const) : []),
+  ...(ipv6 && hasRules(state, 'ipv6') ? (['ip6'] as const) : []),
+]
+
 const hasRules = (state: NetnsState, family: Family): boolean =>
   state.iptables[family].tables.length > 0 ||
   nftTables(state).some((t) => t.family === 'inet' || t.family === (family === 'ipv4' ? 'ip' : 'ip6'))
@@ -161,24 +160,42 @@ function tunnelWatch({ device, local, port, peers }: UserTunnel, state: NetnsSta
   return [{ device, address, local, port, peers: to }]
 }
 
+/** First of the source ports that probes get whose ports may not come again: above those that the kernel draws. */
+const firstFreshPort = 61_000
+
+function freshPorts(): (probe: Probe) => Probe {
+  let next = firstFreshPort
+  return (probe) => {
+    const { payload } = probe.request
+    if ((payload.kind !== 'tcp' && payload.kind !== 'udp') || probe.asked.srcPort !== undefined) return probe
+    return { ...probe, request: { ...probe.request, payload: { ...payload, srcPort: next++ } } }
+  }
+}
+
+/** How much slower a packet crosses it than the running kernel. */
+const umlPatience = 5
+
 interface Running {
   readonly observer: Observer
   readonly network: Network
   readonly plan: LabPlan
   readonly known: ReadonlySet<number>
   readonly lacking: ReadonlyMap<NetnsId, readonly string[]>
+  readonly hello: Hello
+  /** Factor on the time after which nothing more is awaited. */
+  readonly patience: number
 }
 
 async function probeOnce(running: Running, probe: Probe, branch: number | undefined): Promise<Outcome> {
-  const { observer, network, plan, known } = running
+  const { observer, network, known } = running
   const port = portText(known, probe.request)
   const all = predict(network, probe, port)
   const forced = branch === undefined ? undefined : all[branch]
   const predictions = forced ? [forced] : all
   const why = notComparable(predictions, probe, running)
   if (why !== undefined) return { kind: 'not comparable', why }
-  const message = probeMessage(probe, plan, predictions)
-  const undo = forced && (await force(running, forced.lots))
+  const message = probeMessage(probe, running, predictions)
+  const undo = forced && (await force(running, forced))
   const reply = await observer.ask<ProbeReply>(message)
   await undo?.()
   if (isFailed(reply)) return { kind: 'not comparable', why: reply.failed }
@@ -186,9 +203,14 @@ async function probeOnce(running: Running, probe: Probe, branch: number | undefi
 }
 
 /** Loads rules in which the lots have fallen; what is returned loads the others again. */
-async function force({ observer, plan }: Running, lots: readonly Lot[]): Promise<() => Promise<void>> {
+async function force({ observer, plan }: Running, { lots, visits }: Prediction): Promise<() => Promise<void>> {
   const undo: ObserverMessage[] = []
-  for (const { name, state } of plan.spaces) {
+  for (const { name, state, machine } of plan.spaces) {
+    const servers = forceServers(machine.id, state.ipvs ?? [], visits)
+    if (servers.forced !== '') {
+      await observer.ask<Done>({ do: 'servers', netns: name, lines: servers.forced })
+      undo.push({ do: 'servers', netns: name, lines: servers.before })
+    }
     for (const family of families) {
       const before = formatRuleset(state.iptables[family])
       const after = formatRuleset(forceLots(state.iptables[family], lots))
@@ -207,7 +229,7 @@ async function force({ observer, plan }: Running, lots: readonly Lot[]): Promise
 }
 
 function judge(
-  { plan, network }: Running,
+  { plan, network, hello }: Running,
   predictions: readonly Prediction[],
   reply: ProbeReply,
   port: PortText,
@@ -225,7 +247,9 @@ function judge(
     ...p.observation,
     connections: new Map([...p.observation.connections].filter(([id]) => traced.has(id))),
   }))
-  const leftOut = new Set<Part>(reply.trace.some((t) => t.lost) ? ['chains'] : [])
+  const leftOut = new Set<Part>(
+    hello.nft === null ? ['matched', ...(reply.trace.some((t) => t.lost) ? ['chains' as const] : [])] : ['chains'],
+  )
   const compared = compareBranches(predicted, observed, leftOut)
   if (!compared.difference) return { kind: 'agrees', observed, branch: compared.index, branches: predicted.length }
   const nearest = predicted[compared.index] ?? observed
@@ -249,13 +273,13 @@ const nftHooks = ({ spaces }: LabPlan): NftHooks =>
 function notComparable(
   predictions: readonly Prediction[],
   probe: Probe,
-  { lacking, plan }: Running,
+  { lacking, plan, hello }: Running,
 ): string | undefined {
   if (probe.request.payload.kind === 'sctp') return 'SCTP'
   if (predictions.some((p) => p.overrun)) return 'a loop of frames that never ends'
   const visited = new Set(predictions.flatMap((p) => p.visits.map((v) => v.netns)))
   for (const [netns, what] of lacking) if (visited.has(netns)) return `${netns}: ${what.join(', ')}`
-  const dummy = predictions.some((p) => p.visits.some((v) => sendsByDummy(v, plan)))
+  const dummy = hello.kinds.includes('dummy') && predictions.some((p) => p.visits.some((v) => sendsByDummy(v, plan)))
   if (dummy) return 'a device of kind dummy'
   const events = predictions.flatMap((p) => p.visits.flatMap((v) => v.events))
   return events.some((e) => e.kind === 'drop' && e.reason === 'unsupported-rule')
@@ -269,7 +293,7 @@ function sendsByDummy({ netns, events }: Visit, plan: LabPlan): boolean {
   return events.some((e) => e.kind === 'transmit' && dummies.some((d) => d.name === e.device))
 }
 
-function probeMessage(probe: Probe, plan: LabPlan, predictions: readonly Prediction[]): ProbeMessage {
+function probeMessage(probe: Probe, { plan, patience }: Running, predictions: readonly Prediction[]): ProbeMessage {
   const { dst, ttl, df, payload } = probe.request
   const netns = plan.spaces.find((s) => s.machine.id === probe.netns)?.name ?? ''
   const slow = predictions.some((p) => p.took > 0)
@@ -279,9 +303,9 @@ function probeMessage(probe: Probe, plan: LabPlan, predictions: readonly Predict
     dst,
     ttl,
     df,
-    settled: 0.012,
-    quiet: slow ? 0.4 : 0.08,
-    limit: slow ? 2.5 : 0.8,
+    settled: 0.012 * patience,
+    quiet: slow ? 0.4 : 0.08 * patience,
+    limit: slow ? 2.5 : 0.8 * patience,
   } as const
   if (payload.kind === 'icmp' && payload.message.kind === 'echo-request')
     return { ...common, protocol: 'icmp', srcPort: payload.message.id, dstPort: 0, size: payload.message.data }

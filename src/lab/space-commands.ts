@@ -2,6 +2,7 @@ import { formatAddress } from '../artefact/address-text.ts'
 import { formatFdb } from '../artefact/fdb-text.ts'
 import { formatIpSets } from '../artefact/ipset-text.ts'
 import { formatRuleset } from '../artefact/iptables/print.ts'
+import { formatIpvsSave } from '../artefact/ipvs.ts'
 import { linkCommands } from '../artefact/link-text.ts'
 import { formatNeighbour } from '../artefact/neighbour-text.ts'
 import type { NetnsState } from '../artefact/netns.ts'
@@ -30,6 +31,8 @@ export interface SpaceCommands {
   readonly iptables: Readonly<Record<Family, string>>
   /** `ipset restore`, before the rules that name the sets. */
   readonly ipset: string
+  /** `ipvsadm -R`. */
+  readonly ipvs: string
   /** `nft -f`. */
   readonly nft: string
 }
@@ -49,6 +52,7 @@ export function spaceCommands(state: NetnsState, ipv6: boolean): SpaceCommands {
       .map((e) => `fdb append ${formatFdb(e)}`),
     sysctlsLast: last.map(([k, v]) => formatSysctl(k, v)),
     ipset: state.ipsets ? formatIpSets(state.ipsets) : '',
+    ipvs: formatIpvsSave(state.ipvs ?? []),
     nft: state.nftables ? formatNft(state.nftables) : '',
     iptables: {
       ipv4: formatRuleset(state.iptables.ipv4),

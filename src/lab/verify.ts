@@ -6,7 +6,7 @@ import { isEndProblem } from '../trace/end.ts'
 import type { TraceRequest } from '../trace/request.ts'
 import { formatDifference } from './compare.ts'
 import { type Probe, probeOf } from './probe.ts'
-import { isLabProblem, type LabProblem, type LabSession, type Outcome, openLab } from './session.ts'
+import { isLabProblem, type LabKernel, type LabProblem, type LabSession, type Outcome, openLab } from './session.ts'
 
 export interface Verified {
   readonly probe: Probe
@@ -18,6 +18,7 @@ export interface Verified {
 export interface VerifyOptions {
   /** Besides letting chance decide, lead the packet along every branch (at most so many). */
   readonly everyBranch: number
+  readonly kernel?: LabKernel
   readonly tell: (verified: Verified) => void
 }
 
@@ -42,7 +43,7 @@ export async function verify(
   options: VerifyOptions,
 ): Promise<readonly Verified[] | LabProblem> {
   const network = cluster.network(outsideOf(probes))
-  const lab = await openLab(network, 'v')
+  const lab = await openLab(network, 'v', options.kernel)
   if (isLabProblem(lab)) return lab
   try {
     const results: Verified[] = []

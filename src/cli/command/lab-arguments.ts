@@ -1,3 +1,4 @@
+import { type LabKernel, labKernels } from '../../lab/session.ts'
 import type { Argv } from '../argv.ts'
 import { type CommonArguments, number, type Raw, text } from '../common-arguments.ts'
 
@@ -11,6 +12,7 @@ export interface LabArguments extends CommonArguments {
   /** Bytes of the whole packet. */
   readonly size: number | undefined
   readonly fragment: boolean
+  readonly kernel: LabKernel
   readonly random: number | undefined
   readonly clusters: number | undefined
   readonly run: string
@@ -36,6 +38,12 @@ export const labOptions = (y: Argv) =>
     .option('ttl', { type: 'number', describe: 'TTL that the packet starts with' })
     .option('size', { type: 'number', describe: 'bytes of the whole packet (udp, icmp)' })
     .option('fragment', { type: 'boolean', default: false, describe: "without Don't Fragment" })
+    .option('kernel', {
+      type: 'string',
+      choices: labKernels,
+      default: 'running' as const,
+      describe: 'verify on the running kernel, or in user-mode Linux, which has IPVS, IPIP and dummy devices',
+    })
     .option('random', { type: 'number', describe: 'so many random probes, by the seed' })
     .option('clusters', { type: 'number', describe: 'in so many random clusters, in place of the input' })
     .option('run', { type: 'string', default: 'lab', describe: 'part of every namespace name (script)' })
@@ -51,6 +59,7 @@ export const labArguments = (args: Raw, common: CommonArguments): LabArguments =
   ttl: number(args.ttl),
   size: number(args.size),
   fragment: args.fragment === true,
+  kernel: args.kernel === 'uml' ? 'uml' : 'running',
   random: number(args.random),
   clusters: number(args.clusters),
   run: text(args.run) ?? 'lab',

@@ -47,7 +47,7 @@ async function runVerify(args: LabCommand, io: Io): Promise<ExitCode> {
   const probes = probesOf(cluster, requests)
   if (isEndProblem(probes)) return fail(probes.problem, io)
   const everyBranch = args.random === undefined ? mostBranches : 0
-  const results = await verify(cluster, probes, { everyBranch, tell: (v) => tell(v, args, io) })
+  const results = await verify(cluster, probes, { everyBranch, kernel: args.kernel, tell: (v) => tell(v, args, io) })
   if (isLabProblem(results)) return fail(`the lab cannot run here: ${results.problem}`, io)
   io.out(`${summary(results)}\n`)
   return exitCode(results)
@@ -97,6 +97,7 @@ async function runDifferential(args: LabCommand, clusters: number, io: Io): Prom
     probes: args.random ?? 10,
     seed: args.seed,
     everyBranch: 0,
+    kernel: args.kernel,
     tell: (v, seed) => {
       if (args.verbose > 0 || v.outcome.kind !== 'agrees') io.out(`cluster ${seed}: ${formatVerified(v)}\n`)
     },
