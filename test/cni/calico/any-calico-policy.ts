@@ -62,31 +62,41 @@ const joined = (op: '&&' | '||', a: Asked, b: Asked): Asked => ({
   holds: (l) => (op === '&&' ? a.holds(l) && b.holds(l) : a.holds(l) || b.holds(l)),
 })
 
-/** Each condition more makes a match rarer. */
 const rarely = <T>(arbitrary: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
 const some = <T>(arbitrary: fc.Arbitrary<T>) => fc.uniqueArray(arbitrary, { minLength: 1, maxLength: 2 })
 const anyPort = (): fc.Arbitrary<CalicoPort> => fc.constantFrom<CalicoPort>(...ports, ...names, ...names, '81:8080')
 
+const conditions = ['nets', 'notNets', 'selector', 'notSelector', 'namespaces'] as const
+const portConditions = ['ports', 'notPorts', 'notPorts'] as const
+
+/** Each condition more makes a match rarer: two at most on one side. */
 function side(hasPorts: boolean): fc.Arbitrary<Side> {
-  return fc
-    .record({
-      nets: rarely(some(fc.constantFrom('10.244.0.0/16', '0.0.0.0/0', '10.244.1.0/24'))),
-      notNets: rarely(some(anyBlock())),
-      ports: hasPorts ? rarely(some(anyPort())) : fc.constant(undefined),
-      notPorts: hasPorts ? fc.option(some(anyPort()), { nil: undefined, freq: 1 }) : fc.constant(undefined),
-      selector: rarely(asked()),
-      notSelector: rarely(asked()),
-      namespaces: rarely(asked()),
-    })
-    .map(({ selector, notSelector, namespaces, ...lists }) => {
-      const texts = {
-        selector: selector?.text,
-        notSelector: notSelector?.text,
-        namespaceSelector: namespaces?.text,
-      }
-      return { selector, notSelector, namespaces, entity: without({ ...lists, ...texts }) }
-    })
+  const kinds = hasPorts ? [...conditions, ...portConditions, ...portConditions] : conditions
+  const all = {
+    nets: some(fc.constantFrom('10.244.0.0/16', '0.0.0.0/0', '10.244.1.0/24')),
+    notNets: some(anyBlock()),
+    ports: some(anyPort()),
+    notPorts: some(anyPort()),
+    selector: asked(),
+    notSelector: asked(),
+    namespaces: asked(),
+  }
+  return fc.tuple(fc.uniqueArray(fc.constantFrom(...kinds), { maxLength: 2 }), fc.record(all)).map(([kept, values]) => {
+    const has = <T>(kind: (typeof kinds)[number], value: T): T | undefined => (kept.includes(kind) ? value : undefined)
+    const [selector, notSelector] = [has('selector', values.selector), has('notSelector', values.notSelector)]
+    const spaces = has('namespaces', values.namespaces)
+    const entity = {
+      nets: has('nets', values.nets),
+      notNets: has('notNets', values.notNets),
+      ports: has('ports', values.ports),
+      notPorts: has('notPorts', values.notPorts),
+      selector: selector?.text,
+      notSelector: notSelector?.text,
+      namespaceSelector: spaces?.text,
+    }
+    return { selector, notSelector, namespaces: spaces, entity: without(entity) }
+  })
 }
 
 /** Without what is not there. */
