@@ -12,6 +12,8 @@ export interface KernelTimes {
   readonly loadMs: number
   /** For each burst, nanoseconds a packet, sending and forwarding included: median of rounds in which they alternate. */
   readonly ns: readonly number[]
+  /** The same for the bare bursts, before any rule was loaded. */
+  readonly bareNs: readonly number[]
 }
 
 const program = join(import.meta.dirname, 'lookup_timer.py')
@@ -23,9 +25,13 @@ const mostSeconds = 300
 const own = process.getuid?.() === 0 ? ['-nm'] : ['-Urnm', '--map-root-user']
 
 /** New connections through the running kernel with these rules, in namespaces that end with the measurement. */
-export function timeKernel(state: NetnsState, bursts: readonly Burst[]): KernelTimes | { readonly failed: string } {
+export function timeKernel(
+  state: NetnsState,
+  bursts: readonly Burst[],
+  bare: readonly Burst[],
+): KernelTimes | { readonly failed: string } {
   if (state.ipvs && state.ipvs.length > 0) return { failed: 'IPVS mode is not measured in the kernel' }
-  const input = JSON.stringify({ load: loadCommands(state), rounds, packets, bursts })
+  const input = JSON.stringify({ load: loadCommands(state), rounds, packets, bursts, bare })
   const { status, stdout, stderr, error } = spawnSync('unshare', [...own, 'python3', '-I', program], {
     input,
     encoding: 'utf8',

@@ -1,8 +1,9 @@
 """Times new TCP connections through a node namespace of the running kernel; all of it ends with this process.
 
 Reads one JSON object from standard input: `load`, commands with their input; `rounds` and `packets` of each burst;
-`bursts`, lists of destinations `[address, port]` that one burst goes round. Prints one JSON object: `loadMs`, and for each
-burst the nanoseconds a packet, median of the rounds, in which the bursts alternate.
+`bursts`, lists of destinations `[address, port]` that one burst goes round, and `bare`, those for the node before anything
+is loaded. Prints one JSON object: `loadMs`, and for each burst the nanoseconds a packet, median of the rounds, in which
+the bursts alternate: `ns` and `bareNs`.
 """
 import ctypes, json, os, socket, struct, subprocess, sys, time
 
@@ -72,25 +73,27 @@ def forwarded():
 def main():
     asked = json.load(sys.stdin)
     build()
+    ethernet = b"".join(bytes.fromhex(m.replace(":", "")) for m in (link()["n0"], link("source")["s0"])) + b"\x08\x00"
+    enter_again = os.open("/proc/self/ns/net", os.O_RDONLY)  # the node, which would go with its last process
+    enter("/run/netns/source")
+    # A protocol that nothing sends: nothing is received.
+    sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B5))
+    sender.bind(("s0", 0x88B5))
+    bare = measure(asked, asked["bare"], ethernet, sender)
+    libc.setns(enter_again, CLONE_NEWNET)
     start = time.perf_counter()
     for words, text in asked["load"]:
         run(*words, text=text)
     loaded = (time.perf_counter() - start) * 1000
-    ethernet = b"".join(bytes.fromhex(m.replace(":", "")) for m in (link()["n0"], link("source")["s0"])) + b"\x08\x00"
-    with open("/proc/self/ns/net") as node:  # which would go with its last process
-        enter("/run/netns/source")
-        # A protocol that nothing sends: nothing is received.
-        sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B5))
-        sender.bind(("s0", 0x88B5))
-        measure(asked, loaded, ethernet, sender, node)
+    print(json.dumps({"loadMs": loaded, "bareNs": bare, "ns": measure(asked, asked["bursts"], ethernet, sender)}))
 
 
-def measure(asked, loaded, ethernet, sender, _node):
-    times = [[] for _ in asked["bursts"]]
-    arrived = [0 for _ in asked["bursts"]]
+def measure(asked, bursts, ethernet, sender):
+    times = [[] for _ in bursts]
+    arrived = [0 for _ in bursts]
     port = 1024
     for _ in range(asked["rounds"]):
-        for n, targets in enumerate(asked["bursts"]):
+        for n, targets in enumerate(bursts):
             frames = []
             for i in range(asked["packets"]):
                 port = port + 1 if port < 65535 else 1025
@@ -105,7 +108,7 @@ def measure(asked, loaded, ethernet, sender, _node):
     sent = asked["rounds"] * asked["packets"]
     if min(arrived) < sent:
         sys.exit(f"not every packet went through the node: {arrived} of {sent}")
-    print(json.dumps({"loadMs": loaded, "ns": [sorted(t)[len(t) // 2] for t in times]}))
+    return [sorted(t)[len(t) // 2] for t in times]
 
 
 main()

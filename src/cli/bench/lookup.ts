@@ -53,7 +53,7 @@ export interface LookupCost {
   readonly compiledNs: number
   /** The same node's way of a connection straight to a pod, by the compiled rules. */
   readonly forwardNs: number
-  /** The running kernel, and what it takes without a Service. */
+  /** The running kernel; and what it takes to forward where no rule is loaded. */
   readonly kernelNs?: number
   readonly kernelForwardNs?: number
 }
@@ -113,15 +113,18 @@ function benchSize(size: SyntheticSize, { positions: asked, seed, now, kernel }:
   const probes = { walk: nodeProbe(cluster, true), compiled: nodeProbe(cluster, false) }
   const costs = asked.map((position) => costAt(size, position, probes, seed, now))
   if (!kernel) return { installed, costs, notes: [] }
-  const bursts = asked.flatMap((position) => burstsAt(size, position, seed))
-  const real = kernel(state, bursts)
+  const bursts = asked.map((position) => burstsAt(size, position, seed))
+  const real = kernel(
+    state,
+    bursts.map(([services]) => services),
+    bursts.map(([, direct]) => direct),
+  )
   if ('failed' in real) {
     const { mode, services, endpoints } = size
     return { installed, costs, notes: [`kernel, ${mode}, ${services} x ${endpoints}: ${real.failed}`] }
   }
   const measured = costs.map((cost, i) => {
-    const [kernelNs = 0, kernelForwardNs = 0] = real.ns.slice(2 * i)
-    return { ...cost, kernelNs, kernelForwardNs }
+    return { ...cost, kernelNs: real.ns[i] ?? 0, kernelForwardNs: real.bareNs[i] ?? 0 }
   })
   return { installed: { ...installed, kernelLoadMs: real.loadMs }, costs: measured, notes: [] }
 }

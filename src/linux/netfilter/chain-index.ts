@@ -37,20 +37,20 @@ type Field = 'destinations' | 'ports' | 'sources' | 'others'
 export function chainIndex(sieve: Int32Array): ChainIndex | undefined {
   const length = sieve.length / sieveWidth
   if (length < worthwhile) return undefined
-  const fields = Array.from({ length }, (_, i) => fieldOf(sieve, i * sieveWidth))
+  const counts = { destinations: 0, ports: 0, sources: 0, others: 0 }
+  for (let i = 0; i < length; i++) counts[fieldOf(sieve, i * sieveWidth)]++
   const next = new Int32Array(length).fill(none)
-  const count = (field: Field): number => fields.reduce((n, f) => (f === field ? n + 1 : n), 0)
-  const others = new Int32Array(count('others'))
+  const others = new Int32Array(counts.others)
   const index: ChainIndex = {
-    destinations: positions(count('destinations'), next),
-    ports: positions(count('ports'), next),
-    sources: positions(count('sources'), next),
+    destinations: positions(counts.destinations, next),
+    ports: positions(counts.ports, next),
+    sources: positions(counts.sources, next),
     others,
   }
   let left = others.length
   // From the end, so that each list begins with its lowest position.
   for (let i = length - 1; i >= 0; i--) {
-    const field = fields[i] ?? 'others'
+    const field = fieldOf(sieve, i * sieveWidth)
     if (field === 'others') others[--left] = i
     else put(index[field], keyAt(sieve, i * sieveWidth, field), i)
   }
