@@ -34,6 +34,11 @@ export interface Connection {
   assured: boolean
   /** Which manips were set up (IPS_SRC_NAT_DONE, IPS_DST_NAT_DONE): each hook's nat chain runs once per connection. */
   natDone: { src: boolean; dst: boolean }
+  /**
+   * IPVS chose its server (ip_vs_update_conntrack): answers are known by it, but without IPS_DST_NAT conntrack translates
+   * no destination. Every packet goes to IPVS.
+   */
+  byIpvs?: boolean
   mark: number
   /** TCP tracking state (nf_conntrack_proto_tcp.c), or `none`. */
   tcpState: string
@@ -55,4 +60,5 @@ export const isSrcNat = (c: Connection): boolean =>
 
 /** IPS_DST_NAT. */
 export const isDstNat = (c: Connection): boolean =>
-  c.reply.src !== c.original.dst || (!isIcmp(c.original) && c.reply.srcPort !== c.original.dstPort)
+  c.byIpvs !== true &&
+  (c.reply.src !== c.original.dst || (!isIcmp(c.original) && c.reply.srcPort !== c.original.dstPort))

@@ -192,6 +192,7 @@ function tracked(skb: Skb, c: IpvsConnection): Skb {
   if (isFirst) {
     connection.reply = { ...connection.reply, src: c.destination.address, srcPort: c.destination.port }
     connection.natDone.dst = true
+    connection.byIpvs = true
   }
   return skb
 }
