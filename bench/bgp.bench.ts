@@ -5,8 +5,8 @@ import { converge } from '../src/bgp/converge.ts'
 import type { Run } from '../src/bgp/outcome.ts'
 import type { Speaker } from '../src/bgp/speaker.ts'
 import { totalMessages } from '../src/bgp/tally.ts'
-import { mesh, nodeName, oneLink, reflected } from '../test/bgp/topology.ts'
 import { logPlot } from '../src/view/log-plot.ts'
+import { mesh, nodeName, oneLink, reflected } from '../test/bgp/topology.ts'
 
 const sizes = [10, 100, 1000, 5000]
 const reflectors = 2
