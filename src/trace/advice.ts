@@ -1,7 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Network } from '../cluster/loop.ts'
 import type { ClusterEvent } from '../cluster/process.ts'
-import { endpointNodes } from '../controllers/endpoint-nodes.ts'
 import { formatPrefix, prefixContains } from '../net/prefix.ts'
 import { formatPacket } from '../packet/format.ts'
 import { homeOf } from './home.ts'
@@ -15,8 +14,7 @@ export function advice(cluster: Cluster, network: Network, branches: readonly Br
     .flatMap((branch) => {
       const code = branch.verdict.reason ?? 'vtep'
       const said = [...sentences(cluster, branch), ...vtepDifferences(cluster, branch, network)]
-      const brief = code === 'no-local-endpoints' ? ({ brief: true } as const) : {}
-      return said.map((message): Note => ({ level: 'info', code, message, ...brief }))
+      return said.map((message): Note => ({ level: 'info', code, message }))
     })
   return notes.filter((n, i) => notes.findIndex((m) => m.message === n.message) === i)
 }
@@ -32,8 +30,6 @@ function sentences(cluster: Cluster, branch: Branch): readonly string[] {
     case 'tunnel-port-blocked':
     case 'proto-blocked':
       return blockedTunnel(branch)
-    case 'no-local-endpoints':
-      return servedElsewhere(cluster, branch)
     case 'no-route':
     case 'neigh-missing':
       return missingRoute(cluster, branch)
@@ -59,20 +55,6 @@ function missingAccept({ settings }: Cluster, branch: Branch): readonly string[]
   const node = branch.verdict.place?.node ?? 'the node'
   return [
     `no rule of FORWARD on ${node} accepts ${packet.src} -> ${packet.dst} (in ${from ?? '-'}, out ${to ?? '-'}); missing is one such as: -A FORWARD ${match} -j ACCEPT (flannel v0.9.1 and later installs it for its network)`,
-  ]
-}
-
-/** Of the Service whose traffic stays on the node: the nodes where it would have arrived. */
-function servedElsewhere({ objects }: Cluster, { verdict: { place } }: Branch): readonly string[] {
-  const object = place?.origin?.object
-  const service = object?.kind === 'Service' ? objects.get('Service', object.name, object.namespace) : undefined
-  if (!service || place?.node === undefined) return []
-  const nodes = endpointNodes(objects, service)
-  const named = `${object?.namespace ?? 'default'}/${object?.name}`
-  if (nodes.length === 0) return [`${named} has no ready endpoint on any node`]
-  const listed = nodes.length > 8 ? `${nodes.slice(0, 8).join(', ')} and ${nodes.length - 8} more` : nodes.join(', ')
-  return [
-    `${place.node} has no ready endpoint of ${named}; ${nodes.length === 1 ? 'this node' : 'these nodes'} would deliver: ${listed}`,
   ]
 }
 

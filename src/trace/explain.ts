@@ -64,10 +64,12 @@ function noLocalNote(cluster: Cluster, service: Service, node: string, chain: st
     (chain === 'KUBE-SERVICES' || service.spec.externalTrafficPolicy !== 'Local')
   const policy = `${isInternal ? 'internalTrafficPolicy' : 'externalTrafficPolicy'} Local`
   const nodes = endpointNodes(cluster.objects, service)
-  const elsewhere = nodes.length > 0 ? `ready endpoints are on ${nodes.join(', ')}` : 'no node has a ready one'
+  const listed = nodes.length > 8 ? `${nodes.slice(0, 8).join(', ')} and ${nodes.length - 8} more` : nodes.join(', ')
+  const elsewhere = nodes.length > 0 ? `ready endpoints are on ${listed}` : 'no node has a ready one'
   return {
     level: 'info',
     code: 'no-local-endpoints',
+    brief: true,
     message: `Service ${namespace}/${name} has ${policy} and no endpoint on ${node}; ${elsewhere}`,
   }
 }

@@ -49,7 +49,7 @@ describe('a Service that is reached from outside by its node port', () => {
     const nodes = ['a', 'b', 'c'].map((name, n) => node(name, n, 'True'))
     const result = asked(...nodes, pod('v', 'b'), pod('w', 'c'), service('Local'))
     expect(result.verdict.reason).toBe('no-local-endpoints')
-    const said = 'a has no ready endpoint of shop/web; these nodes would deliver: b, c'
+    const said = 'Service shop/web has externalTrafficPolicy Local and no endpoint on a; ready endpoints are on b, c'
     expect(formatTrace(result)).toContain(said)
     expect(formatBrief(result)).toContain(said)
   })
