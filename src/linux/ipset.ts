@@ -13,7 +13,7 @@ export function createSets(sets: readonly IpSet[]): SetLookup {
   return {
     test: (name, sides, skb) => {
       const set = ready.get(name)
-      return set && set.holds(set.keyOf(sides, skb.packet))
+      return set?.holds(set.keyOf(sides, skb.packet))
     },
     add: (name, sides, skb) => ready.get(name)?.change(sides, skb, true),
     remove: (name, sides, skb) => ready.get(name)?.change(sides, skb, false),

@@ -5,5 +5,7 @@ import { join, resolve } from 'node:path'
 export function goldenRoot(kind: string): { readonly path: string } | { readonly missing: string } {
   const root = process.env.KUBEHOP_GOLDEN ?? resolve(import.meta.dirname, '../../../shared/golden')
   const path = join(root, kind)
-  return existsSync(path) ? { path } : { missing: `no golden cases at ${kind}: set KUBEHOP_GOLDEN to their root folder` }
+  return existsSync(path)
+    ? { path }
+    : { missing: `no golden cases at ${kind}: set KUBEHOP_GOLDEN to their root folder` }
 }

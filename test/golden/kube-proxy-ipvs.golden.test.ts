@@ -123,9 +123,7 @@ describe.skipIf('missing' in root)(`kube-proxy in IPVS mode${'missing' in root ?
       tables: restored.ruleset.tables.map((t) => ({ ...t, chains: t.chains.filter((c) => c.policy === undefined) })),
     }
     expect(printed(own, () => true)).toEqual(printed(theirs, () => true))
-    const saved = expected.source?.['iptablesSave']?.includes('without')
-      ? (rule: Rule) => !isAboutIpvs(rule)
-      : () => true
+    const saved = expected.source?.iptablesSave?.includes('without') ? (rule: Rule) => !isAboutIpvs(rule) : () => true
     expect(printed(ruleset, saved)).toEqual(tablesOf(expected.iptablesSave))
   })
 })
