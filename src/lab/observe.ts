@@ -163,7 +163,9 @@ function connectionsOf(reply: ProbeReply, idOf: (name: string) => NetnsId, port:
   const lines = new Map<NetnsId, string[]>()
   for (const [name, entries] of Object.entries(reply.connections)) {
     for (const { original, reply: back, unreplied } of entries) {
-      const protocol = protocolNames[original.protocol] ?? String(original.protocol)
+      const protocol = protocolNames[original.protocol]
+      // Predictions list those that `conntrack -L` has an entry form for, so not the outer packets of IPIP.
+      if (protocol === undefined) continue
       addLine(lines, idOf(name), connectionLine(protocol, original, back, unreplied, port))
     }
   }

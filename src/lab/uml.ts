@@ -21,11 +21,17 @@ const needed = [
   ['python3', 'python3'],
 ] as const
 
+const searched = (): readonly string[] => [
+  ...(process.env.PATH ?? '').split(delimiter),
+  '/usr/bin',
+  '/usr/sbin',
+  '/sbin',
+]
+
 /** Why it cannot run here; undefined where it can. */
-export function umlMissing(): string | undefined {
+export function umlMissing(directories: readonly string[] = searched()): string | undefined {
   if (process.platform !== 'linux') return `needs Linux; this is ${process.platform}`
-  const path = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/sbin', '/sbin']
-  const missing = needed.filter(([program]) => !path.some((dir) => isExecutable(join(dir, program))))
+  const missing = needed.filter(([program]) => !directories.some((dir) => isExecutable(join(dir, program))))
   if (missing.length > 0)
     return `needs ${missing.map(([program, name]) => `${program} (Debian package ${name})`).join(', ')}, which this machine lacks`
   return existsSync(modules) ? undefined : `needs ${modules} (Debian package user-mode-linux), which this machine lacks`
@@ -43,11 +49,14 @@ function isExecutable(file: string): boolean {
 /** Its last word before it takes messages; what the kernel says until then is no answer. */
 const ready = 'kubehop-ready'
 
+/** Arguments of python3. */
+export const umlCommand = ['-I', boot, init, observerProgram, modules, 'mem=1G'] as const
+
 const limits = { answer: 120_000, end: 5_000 }
 
 /** Boots it. Asked too early, its console would echo the message. */
 export function startUmlObserver(): Observer {
-  const child = spawn('python3', ['-I', boot, init, observerProgram, modules, 'mem=1G'], { stdio: 'pipe' })
+  const child = spawn('python3', umlCommand, { stdio: 'pipe' })
   const lines = lineProcess(child, {
     isAnswer: (line) => line.startsWith('{') || line.trim() === ready,
     missing: 'python3 is missing',
