@@ -27,7 +27,7 @@ process.exitCode = await run(process.argv.slice(2), {
     readStandardInput: () => readFileSync(0),
   },
   env: process.env,
-  outIsTerminal: process.stdout.isTTY,
-  errIsTerminal: process.stderr.isTTY,
+  outIsTerminal: process.stdout.isTTY === true,
+  errIsTerminal: process.stderr.isTTY === true,
   now: () => performance.now(),
 })

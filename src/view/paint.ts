@@ -11,7 +11,8 @@ export interface Paint {
 }
 
 export function paintFor(colour: boolean): Paint {
-  const c = picocolors.createColors(colour)
+  // Undefined would mean: ask the environment.
+  const c = picocolors.createColors(colour === true)
   return { good: c.green, bad: c.red, change: c.yellow, object: c.cyan, evidence: c.dim, place: c.bold }
 }
 
