@@ -51,6 +51,8 @@ export type Outcome =
 /** A cluster that stands as network namespaces, until it is closed. */
 export interface LabSession {
   readonly kernel: string
+  /** What no probe can show on this kernel; for a person. */
+  readonly notes: readonly string[]
   /** What is not there as the artefacts say, by namespace. */
   readonly lacking: ReadonlyMap<NetnsId, readonly string[]>
   /** `branch` decides all lots beforehand, as on that branch of the prediction; otherwise chance does. */
@@ -108,6 +110,7 @@ async function build(
   const own = plan.spaces.some((s) => s.state.ipvs?.length) ? freshPorts() : (probe: Probe) => probe
   return {
     kernel: hello.kernel,
+    notes: hello.nft === null ? [] : [counted],
     lacking,
     probe: (probe, branch) => probeOnce(running, own(probe), branch),
     branches: (probe) => predict(network, probe, portText(known, probe.request)).length,
@@ -171,6 +174,9 @@ function freshPorts(): (probe: Probe) => Probe {
     return { ...probe, request: { ...probe.request, payload: { ...payload, srcPort: next++ } } }
   }
 }
+
+const counted =
+  'no trace of rules here: those of IPv4 are compared by how many packets each matched, without their order; those of IPv6 are not compared'
 
 /** How much slower a packet crosses it than the running kernel. */
 const umlPatience = 5

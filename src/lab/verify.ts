@@ -19,6 +19,7 @@ export interface VerifyOptions {
   /** Besides letting chance decide, lead the packet along every branch (at most so many). */
   readonly everyBranch: number
   readonly kernel?: LabKernel
+  readonly note?: (text: string) => void
   readonly tell: (verified: Verified) => void
 }
 
@@ -45,6 +46,7 @@ export async function verify(
   const network = cluster.network(outsideOf(probes))
   const lab = await openLab(network, 'v', options.kernel)
   if (isLabProblem(lab)) return lab
+  for (const note of lab.notes) options.note?.(`kernel ${lab.kernel}: ${note}`)
   try {
     const results: Verified[] = []
     for (const probe of probes) {

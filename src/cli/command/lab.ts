@@ -47,7 +47,12 @@ async function runVerify(args: LabCommand, io: Io): Promise<ExitCode> {
   const probes = probesOf(cluster, requests)
   if (isEndProblem(probes)) return fail(probes.problem, io)
   const everyBranch = args.random === undefined ? mostBranches : 0
-  const results = await verify(cluster, probes, { everyBranch, kernel: args.kernel, tell: (v) => tell(v, args, io) })
+  const results = await verify(cluster, probes, {
+    everyBranch,
+    kernel: args.kernel,
+    note: (text) => io.err(`kubehop: ${text}\n`),
+    tell: (v) => tell(v, args, io),
+  })
   if (isLabProblem(results)) return fail(`the lab cannot run here: ${results.problem}`, io)
   io.out(`${summary(results)}\n`)
   return exitCode(results)
