@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { describe, expect, test } from 'vitest'
 import type { Cluster } from '../../src/cluster/cluster.ts'
@@ -106,30 +106,33 @@ describe.skipIf(missing !== undefined)(`user-mode Linux${missing === undefined ?
   })
 
   test('nothing is left when whoever started it is killed', { timeout: 60_000 }, async () => {
-    const before = kernels()
     // A shell stands for it; its own input stays open.
     const child = spawn('sh', ['-c', 'python3 "$@"; true', 'sh', ...umlCommand])
     const ready = createInterface({ input: child.stdout })
     await new Promise<void>((resolve) => ready.on('line', (line) => line.includes('kubehop-ready') && resolve()))
-    expect(kernels().length).toBeGreaterThan(before.length)
+    const started = descendants(child.pid)
+    expect(started.length).toBeGreaterThan(3)
     child.kill('SIGKILL')
-    await expect.poll(() => kernels().filter((pid) => !before.includes(pid)), { timeout: 10_000 }).toEqual([])
+    await expect.poll(() => started.filter((pid) => parentOf(pid) !== undefined), { timeout: 10_000 }).toEqual([])
   })
 })
 
-/** Process ids of user-mode kernels, and of what runs in them. */
-const kernels = (): readonly string[] =>
-  readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && /linux\.uml/.test(`${linkOf(pid)} ${commandOf(pid)}`))
-
-const quietly = (read: () => string): string => {
+/** Undefined once it is gone. */
+function parentOf(pid: number): number | undefined {
   try {
-    return read()
+    // The name before it may hold anything, so from the last bracket on: state, parent.
+    const [, parent] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+    return Number(parent)
   } catch {
-    return ''
+    return undefined
   }
 }
-const linkOf = (pid: string): string => quietly(() => readlinkSync(`/proc/${pid}/exe`))
-const commandOf = (pid: string): string => quietly(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
+
+function descendants(root: number | undefined): readonly number[] {
+  const pids = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []))
+  const children = (of: number | undefined): readonly number[] => pids.filter((pid) => parentOf(pid) === of)
+  return children(root).flatMap((pid) => [pid, ...descendants(pid)])
+}
 
 test.skipIf(process.platform !== 'linux')('a machine without it is told which packages it lacks', () => {
   const why = umlMissing(['/nowhere'])
