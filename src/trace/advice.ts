@@ -67,7 +67,12 @@ function missingRoute({ objects }: Cluster, { legs }: Branch): readonly string[]
     if (hop.node !== hop.netns || event.result.route.dst.length > 0) return []
     const { dst } = event.packet
     const home = homeOf(objects, dst)
-    if (!home || home.node === hop.node) return []
+    if (!home) return []
+    if (home.node === hop.node) {
+      return [
+        `${dst} is in ${formatPrefix(home.subnet)}, the pods of ${home.node} itself, but it has no route to them and sends it the default way: the pods' bridge or device is down, or has lost its address`,
+      ]
+    }
     return [
       `${dst} is in ${formatPrefix(home.subnet)}, the pods of ${home.node}, but ${hop.node} has no route to them and sends it the default way`,
     ]

@@ -308,3 +308,19 @@ test('a pod on a node whose flanneld exits has no network to send by, and is tol
   const fromNode = trace(cluster, { from: 'node/node1', to: 'node/node2:10250', namespace: 'default', seed: 1 })
   expect(isEndProblem(fromNode)).toBe(false)
 })
+
+test('a node that has lost the way to its own pods is named, and not only the router that gets their packets', () => {
+  const given = clusterOf({ backend: '{ "Type": "vxlan" }', nodes: 2 })
+  const home = [...given.cluster.network().machines.values()].find((m) => m.name === 'node2')
+  const bridge = home?.state().links.find((l) => l.name === 'cni0')
+  if (!bridge) throw new Error('node2 has no bridge')
+  const state = { apiVersion: 'kubehop.dev/v1alpha1', kind: 'NodeState', metadata: { name: 'node2' } }
+  const more = JSON.stringify({ ...state, spec: { links: formatLink({ ...bridge, up: false }, 7) } })
+  const { cluster } = clusterOf({ backend: '{ "Type": "vxlan" }', nodes: 2, more })
+  const result = trace(cluster, { from: 'pod/a', to: 'pod/b:80', namespace: 'default', seed: 1 })
+  if (isEndProblem(result)) throw new Error(result.problem)
+  expect(result.verdict.result).toBe('unreachable')
+  expect(result.notes.map((n) => n.message).join()).toMatch(
+    /the pods of node2 itself, .* is down, or has lost its address/,
+  )
+})
