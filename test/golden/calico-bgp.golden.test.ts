@@ -202,15 +202,15 @@ describe.skipIf('missing' in root)(`BIRD on Calico's nodes${skipped}`, () => {
     return { kind: 'configure', speaker: { ...speaker, routes: speaker.routes.filter(kept) } }
   }
   /** What happens before each case. One follows the other. */
-  const events: Readonly<Record<string, readonly Change[]>> = {
-    steady: [],
-    'kill9-b': [leave('kill')],
-    'restarted-b': [join()],
-    'term-b': [leave('stop')],
-    'wrongas-b': [join(64513)],
-    'linkdown-b': [leave('stop'), join(), network({ down: 'node-b' }), routesOfB((r) => !throughUplink(r))],
-    'linkup-b': [network({}), routesOfB(() => true)],
-    'blocked179-a-c': [network({ cut: ['node-a', 'node-c'] })],
+  const events: Readonly<Record<string, () => readonly Change[]>> = {
+    steady: () => [],
+    'kill9-b': () => [leave('kill')],
+    'restarted-b': () => [join()],
+    'term-b': () => [leave('stop')],
+    'wrongas-b': () => [join(64513)],
+    'linkdown-b': () => [leave('stop'), join(), network({ down: 'node-b' }), routesOfB((r) => !throughUplink(r))],
+    'linkup-b': () => [network({}), routesOfB(() => true)],
+    'blocked179-a-c': () => [network({ cut: ['node-a', 'node-c'] })],
   }
 
   test('every failure is known', () => {
@@ -223,7 +223,7 @@ describe.skipIf('missing' in root)(`BIRD on Calico's nodes${skipped}`, () => {
       labNetwork(),
     )
     for (const failure of failures) {
-      for (const change of events[failure.name] ?? []) c.apply([change])
+      for (const change of events[failure.name]?.() ?? []) c.apply([change])
       if (failure.name !== name) continue
       expectListings(c, failure)
       return
