@@ -57,9 +57,16 @@ const isOf = (family: Family) => (net: string) => net.includes(':') === (family 
 /** Undefined: nothing of this family can match. Nets of the other one are left out. */
 function forFamily(rule: ParsedRule, family: Family): ParsedRule | undefined {
   if (rule.ipVersion !== undefined && rule.ipVersion !== (family === 'ipv4' ? 4 : 6)) return undefined
+  if (isIcmpOfOtherFamily(rule, family)) return undefined
   const src = endForFamily(rule.src, family)
   const dst = endForFamily(rule.dst, family)
   return src && dst && { ...rule, src, dst }
+}
+
+/** A type of ICMP is a number of one family: neither iptables nor ip6tables takes the other's protocol along with it. */
+function isIcmpOfOtherFamily({ protocol, icmp, notIcmp }: ParsedRule, family: Family): boolean {
+  const others: readonly (string | number | undefined)[] = family === 'ipv4' ? ['icmpv6', 58] : ['icmp', 1]
+  return (icmp ?? notIcmp) !== undefined && others.includes(protocol)
 }
 
 function endForFamily(end: ParsedEnd, family: Family): ParsedEnd | undefined {

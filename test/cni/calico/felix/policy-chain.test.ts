@@ -63,6 +63,17 @@ describe('the chain of a policy', () => {
     expect(lines([rule({ src: { notNets: ['0.0.0.0/0'] } })])).toEqual(['-m comment --comment "c"'])
   })
 
+  test('a type of ICMP has a line in its own family only', () => {
+    const v6 = { ...context, family: 'ipv6' } as const
+    const ping = [rule({ protocol: 'icmp', icmp: { type: 8 } })]
+    const ping6 = [rule({ protocol: 'icmpv6', notIcmp: { type: 128, code: 0 } })]
+    const lineOf = (match: string): string => `-m comment --comment "c" ${match} --jump MARK --set-mark 0x10000/0x10000`
+    expect(lines(ping)).toEqual([lineOf('-p icmp -m icmp --icmp-type 8')])
+    expect(lines(ping, v6)).toEqual(['-m comment --comment "c"'])
+    expect(lines(ping6)).toEqual(['-m comment --comment "c"'])
+    expect(lines(ping6, v6)).toEqual([lineOf('-p icmpv6 -m icmp6 ! --icmpv6-type 128/0')])
+  })
+
   test('a multiport match has fifteen slots, of which a range takes two', () => {
     expect(splitPorts(Array.from({ length: 16 }, (_, i) => `${i}`)).map((s) => s.length)).toEqual([15, 1])
     expect(splitPorts(Array.from({ length: 8 }, (_, i) => `${i}:${i + 1}`)).map((s) => s.length)).toEqual([7, 1])
