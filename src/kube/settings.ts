@@ -142,17 +142,18 @@ function firstPerFamily(claims: readonly Claim[], problems: Problem[]): readonly
     for (const text of claim.text.split(',').map((t) => t.trim())) {
       const network = parseApiCidr(text)
       if (!network) problems.push(badSetting({ ...claim, text }, 'a CIDR block such as 10.244.0.0/16'))
-      else if (!found.has(prefixFamily(network)) && !claim.guess) found.set(prefixFamily(network), network)
-      else if (!found.has(prefixFamily(network)) && claim.guess) guessed(found, network, claim)
+      else if (!found.has(prefixFamily(network)))
+        found.set(prefixFamily(network), claim.guess ? orUsual(network, claim) : network)
     }
   }
-  return [...found.values()]
+  const networks = [...found.values()]
+  return networks.some((n) => n !== defaultPodNetwork && n !== defaultServiceNetwork) ? networks : []
 }
 
-/** What nodes have already counts only where it is not within the default. */
-function guessed(found: Map<Family, Prefix>, network: Prefix, claim: Claim): void {
+/** What nodes have already, and the default itself where it is within that: alone, the default says nothing. */
+function orUsual(network: Prefix, claim: Claim): Prefix {
   const usual = claim.setting === 'podNetwork' ? defaultPodNetwork : defaultServiceNetwork
-  if (!prefixCovers(usual, network)) found.set(prefixFamily(network), network)
+  return prefixCovers(usual, network) ? usual : network
 }
 
 const parseLength = (text: string): number | undefined =>

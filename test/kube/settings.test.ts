@@ -146,6 +146,14 @@ describe('the settings of a cluster', () => {
       settings: { podNetworks: ['10.244.0.0/16'] },
     },
     {
+      name: 'IPv6 from podCIDRs, beside the IPv4 default that they are within',
+      text: node('a', '10.244.7.0/24', 'fd00:10:244:7::/64'),
+      settings: {
+        podNetworks: ['10.244.0.0/16', 'fd00:10:244::/48'],
+        serviceNetworks: ['10.96.0.0/12', 'fd00:10:96::/112'],
+      },
+    },
+    {
       name: "the API server's own Service",
       text: 'apiVersion: v1\nkind: Service\nmetadata: {name: kubernetes}\nspec: {clusterIP: 10.43.0.1, ports: [{port: 443}]}\n',
       settings: { serviceNetworks: ['10.43.0.0/16'] },
