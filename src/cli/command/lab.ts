@@ -19,18 +19,28 @@ type LabCommand = Extract<Command, { command: 'lab' }>
 const mostBranches = 8
 
 export async function runLab(args: LabCommand, io: Io): Promise<ExitCode> {
-  if (args.output !== undefined && args.output !== 'text') {
-    io.err(`kubehop: -o ${args.output}: expected text\n`)
-    return 2
-  }
+  const wrong = wrongArgument(args)
+  if (wrong !== undefined) return fail(wrong, io)
   return args.action === 'script' ? runScript(args, io) : runVerify(args, io)
 }
 
+/** As trace has it, before anything is built. */
+function wrongArgument({ output, action, run, protocol, ttl, size, ...args }: LabCommand): string | undefined {
+  if (output !== undefined && output !== 'text') return `-o ${output}: expected text`
+  if (action === 'script' && !isRunId(run)) return `--run ${run}: expected one to six lower-case letters and digits`
+  if (action === 'script' && args.from !== undefined)
+    return 'lab script takes no ends: it builds the whole cluster; lab verify FROM TO sends a packet'
+  if (protocol !== undefined && !['tcp', 'udp', 'sctp', 'icmp', 'icmpv6'].includes(protocol.toLowerCase()))
+    return `--protocol ${protocol}: expected tcp, udp or icmp`
+  if (ttl !== undefined && (ttl < 1 || ttl > 255)) return `--ttl ${ttl}: expected a number from 1 to 255`
+  if (size !== undefined && (size < 68 || size > 65535)) return `--size ${size}: expected a number from 68 to 65535`
+  if (args.random !== undefined && args.random < 1) return `--random ${args.random}: expected 1 or more`
+  return args.clusters !== undefined && args.clusters < 1
+    ? `--clusters ${args.clusters}: expected 1 or more`
+    : undefined
+}
+
 function runScript(args: LabCommand, io: Io): ExitCode {
-  if (!isRunId(args.run)) {
-    io.err(`kubehop: --run ${args.run}: expected one to six lower-case letters and digits\n`)
-    return 2
-  }
   const cluster = loadCluster(args.filename, args, io)
   if (!cluster) return 2
   const plan = planLab(cluster.network(), args.run)
