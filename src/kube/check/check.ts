@@ -5,6 +5,7 @@ import type { ClusterSettings, StatedSettings } from '../settings.ts'
 import type { ObjectReader } from '../store.ts'
 import { checkCidr } from './address-check.ts'
 import { adminPolicyErrors } from './admin-policy-check.ts'
+import { checkCalico } from './calico-check.ts'
 import { checkEndpoints } from './endpoint-check.ts'
 import type { FieldError } from './field-error.ts'
 import { checkNames } from './name-check.ts'
@@ -32,6 +33,7 @@ export function checkObjects(
   checkServices(checking)
   checkEndpoints(checking)
   checkUnderlays(checking)
+  checkCalico(checking)
   return problems
 }
 

@@ -117,7 +117,10 @@ const entity = fields({
   serviceAccounts: fields({ names: texts, selector: text }),
   services: fields({ name: text, namespace: text }),
 })
-const icmp = fields({ type: integer, code: integer })
+const icmp = fields({
+  type: { type: 'integer', minimum: 0, maximum: 254 },
+  code: { type: 'integer', minimum: 0, maximum: 255 },
+})
 
 const rules = listOf(
   fields(

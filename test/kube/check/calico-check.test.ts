@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest'
+import { loadManifests } from '../../../src/kube/load.ts'
+import { formatProblem } from '../../../src/kube/problem.ts'
+
+const problemsOf = (kind: string, spec: string, group = 'projectcalico.org/v3'): readonly string[] =>
+  loadManifests([
+    { path: 'a.yaml', text: `apiVersion: ${group}\nkind: ${kind}\nmetadata: {name: default}\nspec: {${spec}}\n` },
+  ]).problems.map(formatProblem)
+
+const ingress = (rule: string): string => `ingress: [{action: Allow, ${rule}}]`
+
+describe("values that Calico's API server refuses", () => {
+  test.each([
+    ['GlobalNetworkPolicy', ingress('source: {nets: [10.0.0.0/99]}'), 'ingress[0].source.nets[0]: must be a CIDR'],
+    ['GlobalNetworkPolicy', ingress('destination: {ports: [80]}'), 'ingress[0].destination.ports: needs the protocol'],
+    ['GlobalNetworkPolicy', ingress('protocol: TCP, source: {ports: ["90:80"]}'), 'source.ports[0]: must be a port'],
+    [
+      'GlobalNetworkPolicy',
+      ingress('protocol: TCP, source: {notPorts: [65536]}'),
+      'source.notPorts[0]: must be a port',
+    ],
+    ['GlobalNetworkPolicy', ingress('protocol: 300'), 'ingress[0].protocol: must be TCP'],
+    ['GlobalNetworkPolicy', ingress('notProtocol: GRE'), 'ingress[0].notProtocol: must be TCP'],
+    ['GlobalNetworkPolicy', ingress('protocol: TCP, icmp: {type: 8}'), 'ingress[0].icmp: needs the protocol ICMP'],
+    ['GlobalNetworkPolicy', ingress('protocol: ICMP, notICMP: {code: 0}'), 'notICMP.type: a code needs its type'],
+    ['GlobalNetworkPolicy', ingress('protocol: ICMP, icmp: {type: 300}'), 'icmp.type: expected 0 to 254'],
+    ['GlobalNetworkSet', 'nets: [10.0.0.0/8, 1.2.3.4/40]', 'spec.nets[1]: must be a CIDR block'],
+    ['HostEndpoint', 'node: a, interfaceName: eth0, expectedIPs: [x]', 'spec.expectedIPs[0]: must be an address'],
+    ['IPAMBlock', 'cidr: 10.50.0.0/33', 'spec.cidr: must be a CIDR block'],
+    ['BlockAffinity', 'cidr: junk, node: a', 'spec.cidr: must be a CIDR block'],
+    ['IPReservation', 'reservedCIDRs: [junk]', 'spec.reservedCIDRs[0]: must be a CIDR block'],
+    ['BGPConfiguration', 'serviceClusterIPs: [{cidr: nope}]', 'spec.serviceClusterIPs[0].cidr: must be a CIDR block'],
+  ])('%s {%s}', (kind, spec, says) => {
+    for (const group of ['projectcalico.org/v3', 'crd.projectcalico.org/v1']) {
+      const [first, ...more] = problemsOf(kind, spec, group)
+      expect(first).toMatch(`a.yaml:4: ${kind} `)
+      expect(first).toContain(says)
+      expect(more).toEqual([])
+    }
+  })
+
+  test.each([
+    ingress('protocol: 6, source: {nets: [10.0.0.1, "fd00::/8"]}, destination: {ports: [0, "80:90", web-port]}'),
+    ingress('protocol: icmpv6, icmp: {type: 128}, notICMP: {type: 129, code: 0}'),
+    ingress('notProtocol: UDPLite'),
+  ])('nothing is wrong with {%s}', (spec) => {
+    expect(problemsOf('GlobalNetworkPolicy', spec)).toEqual([])
+  })
+})
