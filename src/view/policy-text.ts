@@ -60,12 +60,12 @@ function familyText({ families }: PolicyCase, { cases }: PolicyAnswer): string {
   return differ ? `  over ${families.map((f) => (f === 'ipv4' ? 'IPv4' : 'IPv6')).join(' and ')}` : ''
 }
 
-/** `pod shop/web-1, shop/web-2 and 3 more`. */
+/** `pod shop/web-1, shop/web-2 and 3 more`: a node of both families stands once. */
 function endsText(ends: readonly End[]): string {
   const [first] = ends
-  const shown = ends.slice(0, 3).map(formatEnd).join(', ')
-  const more = ends.length > 3 ? ` and ${ends.length - 3} more` : ''
-  return `${first === undefined ? '' : kindText(first)} ${shown}${more}`
+  const names = [...new Set(ends.map(formatEnd))]
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : ''
+  return `${first === undefined ? '' : kindText(first)} ${names.slice(0, 3).join(', ')}${more}`
 }
 
 const kindText = (end: End): string =>

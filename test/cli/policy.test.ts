@@ -97,6 +97,11 @@ describe('kubehop policy', () => {
     { name: 'a Service as the source', argv: ['svc/web', 'pod/web-1:80'], status: 2 },
     { name: 'one end only', argv: ['pod/cart'], status: 2 },
     { name: 'a port that is missing', argv: ['pod/cart', 'external'], status: 2 },
+    {
+      name: 'a port of a pod that is there, as an option',
+      argv: ['pod/cart', 'pod/web-1', '--to-port', '80'],
+      status: 2,
+    },
     { name: 'an unknown form', argv: ['pod/cart', 'pod/web-1:80', '-o', 'yaml'], status: 2 },
   ])('$name: exit status $status', async ({ argv, status }) => {
     const { out } = await runWith({ 'in.yaml': shop }, ['get', 'svc', 'web', '-n', 'shop', '-f', 'in.yaml'])
@@ -104,6 +109,16 @@ describe('kubehop policy', () => {
     const ran = await ask(shop + servicePort, ...argv.map((a) => a.replace('@service', service)))
     expect(ran.err === '' || status === 2, ran.err).toBe(true)
     expect(ran.status, ran.out).toBe(status)
+  })
+
+  test('a node that is reached over both families is named once', async () => {
+    const dual = shop.replaceAll(
+      /address: 192\.168\.50\.(\d+) }/g,
+      'address: 192.168.50.$1 }, { type: InternalIP, address: "fd00:1::$1" }',
+    )
+    const pods = ['--pod-network', '10.244.0.0/16,fd00:10:244::/56']
+    const { out } = await ask(dual, 'pod/cart', 'node/node-b:22', ...pods)
+    expect(out).toContain('pod shop/cart → node node-b  tcp 22')
   })
 
   test('a Service whose endpoints differ is allowed now and then: mixed, and not a success', async () => {

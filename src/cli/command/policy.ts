@@ -49,6 +49,8 @@ function questionOf(args: PolicyCommand): PolicyQuestion | string {
   const to = virtualText(args.toLabels, args.toNamespace, '--to-labels', args.namespace)
   if (typeof from === 'string') return from
   if (typeof to === 'string') return to
+  if (toPort !== undefined && !to)
+    return `--to-port ${toPort}: only beside --to-labels; write the port of TO after a colon`
   const wanted = 2 - (from ? 1 : 0) - (to ? 1 : 0)
   if (args.ends.length !== wanted) return `policy takes ${wantedEnds(from, to)}, got ${args.ends.length || 'nothing'}`
   const [first = '', last = first] = args.ends
