@@ -9,6 +9,7 @@ import { classify } from '../policy/end-class.ts'
 import { evaluate } from '../policy/evaluate.ts'
 import type { Policy } from '../policy/policy.ts'
 import { nearMissSentence, reasonSentence } from '../policy/sentence.ts'
+import { calicoPoliciesNotJudged } from './calico-policy-note.ts'
 import { type EndProblem, isEndProblem } from './end.ts'
 import { type PolicyInput, policySource, type VirtualPodText } from './policy-source.ts'
 import { type Candidate, dnsServiceText, nodeOf, policyTarget } from './policy-target.ts'
@@ -80,7 +81,11 @@ export function askPolicy(
     verdict: lookup ? 'denied' : verdictOf(cases),
     cases,
     ...(lookup && { lookup }),
-    notes: [...target.notes, ...sourceNotes(cases, podNetworkKind(input.objects))],
+    notes: [
+      ...target.notes,
+      ...sourceNotes(cases, podNetworkKind(input.objects)),
+      ...calicoPoliciesNotJudged(input.objects),
+    ],
   }
 }
 

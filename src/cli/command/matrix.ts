@@ -1,6 +1,7 @@
 import { podNetworkKind } from '../../cni/calico/environment.ts'
 import type { ObjectStore } from '../../kube/store.ts'
 import type { Protocol } from '../../net/port.ts'
+import { calicoPoliciesNotJudged } from '../../trace/calico-policy-note.ts'
 import { type EndProblem, isEndProblem } from '../../trace/end.ts'
 import type { Judge, Matrix } from '../../trace/matrix.ts'
 import { compareMatrices } from '../../trace/matrix-compare.ts'
@@ -88,7 +89,8 @@ function byMeaning(paths: readonly string[], args: MatrixCommand, io: Io): Found
     ...{ level: 'warning', code: 'policy-not-enforced' },
     message: `${cni} enforces no policy: cells say what the policies mean, packets pass all the same (--method dataplane)`,
   }
-  const notes = axes.cluster.policies.length > 0 && !enforcesPolicy ? [ignored] : []
+  const unenforced = axes.cluster.policies.length > 0 && !enforcesPolicy ? [ignored] : []
+  const notes = [...unenforced, ...calicoPoliciesNotJudged(loaded.store)]
   const judge = policyJudgeOf(axes)
   const most = isChosen(args) ? Number.POSITIVE_INFINITY : mostKinds
   const matrix = policyMatrixUpTo(most, axes, notes, judge) ?? coarser(loaded.store, question, axes, notes, judge)
