@@ -83,13 +83,12 @@ const withStandardInput = (argv: readonly string[]): string[] =>
   })
 
 function toCommand(args: Raw): ParsedArguments {
-  const numbers = ['seed', 'srcPort', 'ttl', 'size', 'random', 'clusters'].filter(
+  const numbers = ['seed', 'srcPort', 'toPort', 'ttl', 'size', 'random', 'clusters'].filter(
     // `trace --size` is a list, and text.
     (k) => typeof args[k] === 'number' && !Number.isInteger(args[k]),
   )
   const [wrong] = numbers
-  if (wrong !== undefined)
-    return { kind: 'usage', message: `--${wrong === 'srcPort' ? 'src-port' : wrong} takes a whole number` }
+  if (wrong !== undefined) return { kind: 'usage', message: `--${wrong.replace('Port', '-port')} takes a whole number` }
   const command = commandOf(args)
   return command
     ? { kind: 'command', command }

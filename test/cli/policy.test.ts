@@ -111,6 +111,12 @@ describe('kubehop policy', () => {
     expect(ran.status, ran.out).toBe(status)
   })
 
+  test('a port that is no number is refused by the name of its option', async () => {
+    const { status, err } = await ask(shop, 'pod/cart', '--to-labels', 'app=web', '--to-port', 'http')
+    expect(status).toBe(2)
+    expect(err).toContain('kubehop: --to-port takes a whole number')
+  })
+
   test('a node that is reached over both families is named once', async () => {
     const dual = shop.replaceAll(
       /address: 192\.168\.50\.(\d+) }/g,
