@@ -31,9 +31,10 @@ import {
 } from '../../src/cni/calico/felix/static.ts'
 import { generationOf } from '../../src/cni/calico/generation.ts'
 import { shortKinds } from '../../src/cni/calico/model/policy.ts'
-import { formatSelector, parseSelector, selectorId } from '../../src/cni/calico/model/selector.ts'
+import { selectorId } from '../../src/cni/calico/model/selector-id.ts'
 import { caliName, groupChain, limitedId, ruleHashes, setName, vtepMac } from '../../src/cni/calico/names.ts'
 import { version } from '../../src/cni/version.ts'
+import { formatSelector, parseSelector } from '../../src/kube/calico-selector.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 type Texts = Readonly<Record<string, string>>

@@ -1,9 +1,9 @@
+import { parseSelector, selects } from '../../kube/calico-selector.ts'
 import type { EncapMode, IpPool } from '../../kube/objects/calico.ts'
 import type { KubeObject, Labels } from '../../kube/objects/meta.ts'
 import type { ObjectReader } from '../../kube/store.ts'
 import type { Ip } from '../../net/ip.ts'
 import { type Prefix, parsePrefix, prefixContains, prefixFamily } from '../../net/prefix.ts'
-import { parseSelector, selects } from './model/selector.ts'
 import { calicoObjects } from './objects.ts'
 
 /** An IPPool with its defaults filled in. */

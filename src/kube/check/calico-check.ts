@@ -1,14 +1,18 @@
 import { parseIp } from '../../net/ip.ts'
 import { parseApiCidr } from '../addresses.ts'
+import { parseSelector } from '../calico-selector.ts'
 import type { FieldPath } from '../field-path.ts'
 import type { CalicoKind, CalicoKinds, CalicoPolicySpec, CalicoPort, CalicoRule } from '../objects/calico.ts'
 import { type FieldError, invalid, required } from './field-error.ts'
 import { type Checking, report } from './report.ts'
 
+type PolicySpec = CalicoPolicySpec & { readonly namespaceSelector?: string }
 type Checks = { readonly [K in CalicoKind]?: (spec: CalicoKinds[K]['spec']) => readonly FieldError[] }
 
 /** What calicoctl and Calico's API server refuse beyond types (libcalico-go/lib/validator/v3). */
 const checks: Checks = {
+  IPPool: ({ nodeSelector }) => selectorErrors(['spec', 'nodeSelector'], nodeSelector),
+  BGPPeer: (spec) => (['nodeSelector', 'peerSelector'] as const).flatMap((f) => selectorErrors(['spec', f], spec[f])),
   NetworkPolicy: policyErrors,
   GlobalNetworkPolicy: policyErrors,
   NetworkSet: ({ nets }) => netErrors(['spec', 'nets'], nets),
@@ -38,10 +42,19 @@ export function checkCalico(checking: Checking): void {
   }
 }
 
-function policyErrors(spec: CalicoPolicySpec): readonly FieldError[] {
-  return (['ingress', 'egress'] as const).flatMap((direction) =>
-    (spec[direction] ?? []).flatMap((rule, i) => ruleErrors(['spec', direction, i], rule)),
-  )
+function policyErrors(spec: PolicySpec): readonly FieldError[] {
+  const selectors = ['selector', 'namespaceSelector', 'serviceAccountSelector'] as const
+  return [
+    ...selectors.flatMap((f) => selectorErrors(['spec', f], spec[f])),
+    ...(['ingress', 'egress'] as const).flatMap((direction) =>
+      (spec[direction] ?? []).flatMap((rule, i) => ruleErrors(['spec', direction, i], rule)),
+    ),
+  ]
+}
+
+function selectorErrors(path: FieldPath, text: string | undefined): readonly FieldError[] {
+  const parsed = parseSelector(text ?? '')
+  return parsed.ok ? [] : [invalid(path, text, `must be a selector such as app == 'web': ${parsed.message}`)]
 }
 
 function ruleErrors(path: FieldPath, rule: CalicoRule): readonly FieldError[] {
@@ -51,6 +64,9 @@ function ruleErrors(path: FieldPath, rule: CalicoRule): readonly FieldError[] {
     ...protocolErrors([...path, 'notProtocol'], rule.notProtocol),
     ...icmpErrors(path, rule),
     ...(['source', 'destination'] as const).flatMap((side) => [
+      ...(['selector', 'notSelector', 'namespaceSelector'] as const).flatMap((f) =>
+        selectorErrors([...path, side, f], rule[side]?.[f]),
+      ),
       ...(['nets', 'notNets'] as const).flatMap((f) => netErrors([...path, side, f], rule[side]?.[f])),
       ...(['ports', 'notPorts'] as const).flatMap((f) => {
         const ports = rule[side]?.[f] ?? []

@@ -1,13 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  formatSelector,
-  parseSelector,
-  type Selector,
-  selectorId,
-  selects,
-  withPrefix,
-} from '../../../src/cni/calico/model/selector.ts'
+import { selectorId } from '../../../src/cni/calico/model/selector-id.ts'
+import { formatSelector, parseSelector, type Selector, selects, withPrefix } from '../../../src/kube/calico-selector.ts'
 
 function parsed(text: string): Selector {
   const result = parseSelector(text)

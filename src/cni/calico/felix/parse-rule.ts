@@ -1,7 +1,7 @@
 import type { Origin } from '../../../artefact/origin.ts'
+import type { Selector } from '../../../kube/calico-selector.ts'
 import type { CalicoIcmp, CalicoPort, CalicoRule, EntityRule } from '../../../kube/objects/calico.ts'
 import { excludedSelector, peerSelector } from '../model/rule-selector.ts'
-import type { Selector } from '../model/selector.ts'
 import { anyEnd, type IcmpMatch, type ParsedEnd, type ParsedRule } from './parsed-rule.ts'
 import type { SetRegistry } from './set-registry.ts'
 

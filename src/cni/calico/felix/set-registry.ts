@@ -1,9 +1,10 @@
 import type { IpSet, IpSetType } from '../../../artefact/ipset.ts'
+import { formatSelector, type Selector, selects } from '../../../kube/calico-selector.ts'
 import type { ObjectReader } from '../../../kube/store.ts'
 import { type Family, familyOf, parseIp } from '../../../net/ip.ts'
 import { formatPrefix, isHostPrefix, parsePrefix, prefixFamily } from '../../../net/prefix.ts'
 import type { PolicyCluster, Selectable } from '../model/cluster.ts'
-import { formatSelector, type Selector, selectorId, selects } from '../model/selector.ts'
+import { selectorId } from '../model/selector-id.ts'
 import { hashedId, setName } from '../names.ts'
 
 interface Wanted {

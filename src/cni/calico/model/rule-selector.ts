@@ -1,5 +1,5 @@
+import { parseSelector, type Selector, withPrefix } from '../../../kube/calico-selector.ts'
 import type { EntityRule } from '../../../kube/objects/calico.ts'
-import { parseSelector, type Selector, withPrefix } from './selector.ts'
 
 const namespaceLabel = 'projectcalico.org/namespace'
 

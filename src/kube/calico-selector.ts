@@ -1,5 +1,4 @@
-import type { Labels } from '../../../kube/objects/meta.ts'
-import { hashedId } from '../names.ts'
+import type { Labels } from './objects/meta.ts'
 
 /** A parsed selector of Calico's own language (libcalico-go/lib/selector). */
 export type Selector =
@@ -251,6 +250,3 @@ export function withPrefix(s: Selector, prefix: string): Selector {
       return { ...s, key: `${prefix}${s.key}` }
   }
 }
-
-/** What the set of everything that a selector selects is called: `s:` and a hash. */
-export const selectorId = (s: Selector): string => hashedId('s', formatSelector(s))
