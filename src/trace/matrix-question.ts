@@ -7,6 +7,7 @@ import { parseIp } from '../net/ip.ts'
 import type { Protocol } from '../net/port.ts'
 import { hostPrefix, type Prefix, parsePrefix } from '../net/prefix.ts'
 import { type PolicyCluster, policyCluster } from '../policy/cluster.ts'
+import { formatEnd } from '../policy/end.ts'
 import { type EndProblem, isEndProblem } from './end.ts'
 import { buildMatrix, buildMatrixUpTo, type Destination, type Judge, type Matrix } from './matrix.ts'
 import { dataplaneJudge, type Progress } from './matrix-dataplane.ts'
@@ -78,7 +79,7 @@ function podFilter(selector: string | undefined, { namespace }: MatrixQuestion):
 function outsideOf(
   objects: ObjectReader,
   texts: readonly string[],
-  { policies }: PolicyCluster,
+  { policies, endAt }: PolicyCluster,
 ): readonly MatrixGroup[] | EndProblem {
   const blocks: { readonly name: string; readonly prefixes: readonly Prefix[] }[] = []
   for (const text of texts.length > 0 ? texts : ['external']) {
@@ -91,6 +92,9 @@ function outsideOf(
       continue
     }
     const ip = parseIp(text)
+    const owner = ip && endAt(ip)
+    if (owner && owner.kind !== 'address')
+      return { problem: `--outside ${text}: not outside: ${owner.kind} ${formatEnd(owner)} has this address` }
     const prefix = ip ? hostPrefix(ip) : text.includes('/') ? parsePrefix(text) : undefined
     if (!prefix)
       return { problem: `--outside ${text}: expected an address, a block such as 203.0.113.0/24, external or none` }

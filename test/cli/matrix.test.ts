@@ -211,4 +211,23 @@ spec: { podSelector: {}, policyTypes: [Egress], egress: [{ to: [{ ipBlock: { cid
     expect(status).toBe(2)
     expect(err).toMatch(/^kubehop: /)
   })
+
+  test('refuses the address of a pod or a node as one outside', async () => {
+    const one =
+      '\n---\n{ kind: Node, apiVersion: v1, metadata: { name: n }, status: { addresses: [{ type: InternalIP, address: 192.168.50.11 }] } }\n---\n{ kind: Pod, apiVersion: v1, metadata: { name: p }, spec: { nodeName: n, containers: [{ name: c }] }, status: { podIP: 10.244.0.9 } }\n'
+    expect((await matrix(one, '--outside', '10.244.0.9')).err).toBe(
+      'kubehop: --outside 10.244.0.9: not outside: pod default/p has this address\n',
+    )
+    expect((await matrix(one, '--outside', '192.168.50.11')).err).toContain('not outside: node n has this address')
+    expect((await matrix(one, '--outside', '10.244.0.8')).status).toBe(0)
+  })
+
+  test('--compare with an input in which nobody is selected says which input that is', async () => {
+    const none = await runWith(
+      { 'in.yaml': shop, 'empty.yaml': 'kind: Namespace\napiVersion: v1\nmetadata: { name: jobs }\n' },
+      [...['matrix', '-f', 'in.yaml', '--compare', 'empty.yaml']],
+    )
+    expect(none.status).toBe(2)
+    expect(none.err).toBe('kubehop: --compare empty.yaml: no running pod is selected\n')
+  })
 })

@@ -42,7 +42,7 @@ export function runMatrix(args: MatrixCommand, io: Io): ExitCode {
   }
   const other = matrixOf(args.compare, args, io)
   if (!other) return 2
-  if (isEndProblem(other)) return refuse(other.problem, io)
+  if (isEndProblem(other)) return refuse(`--compare ${args.compare.join(', ')}: ${other.problem}`, io)
   const difference = compareMatrices(found.matrix, other.matrix)
   const { changes, onlyBefore, onlyAfter } = difference
   io.out(
