@@ -1,8 +1,8 @@
-import { parseIp } from '../../net/ip.ts'
+import { familyOf, parseIp } from '../../net/ip.ts'
 import { parseApiCidr } from '../addresses.ts'
 import { parseSelector } from '../calico-selector.ts'
 import type { FieldPath } from '../field-path.ts'
-import type { CalicoKind, CalicoKinds, CalicoPolicySpec, CalicoPort, CalicoRule } from '../objects/calico.ts'
+import type { CalicoKind, CalicoKinds, CalicoPolicySpec, CalicoPort, CalicoRule, IpPool } from '../objects/calico.ts'
 import { type FieldError, invalid, required } from './field-error.ts'
 import { type Checking, report } from './report.ts'
 
@@ -11,7 +11,7 @@ type Checks = { readonly [K in CalicoKind]?: (spec: CalicoKinds[K]['spec']) => r
 
 /** What calicoctl and Calico's API server refuse beyond types (libcalico-go/lib/validator/v3). */
 const checks: Checks = {
-  IPPool: ({ nodeSelector }) => selectorErrors(['spec', 'nodeSelector'], nodeSelector),
+  IPPool: poolErrors,
   BGPPeer: (spec) => (['nodeSelector', 'peerSelector'] as const).flatMap((f) => selectorErrors(['spec', f], spec[f])),
   NetworkPolicy: policyErrors,
   GlobalNetworkPolicy: policyErrors,
@@ -40,6 +40,28 @@ export function checkCalico(checking: Checking): void {
       }
     }
   }
+}
+
+function poolErrors({ cidr, blockSize, ipipMode, vxlanMode, nodeSelector }: IpPool['spec']): readonly FieldError[] {
+  const pool = parseApiCidr(cidr)
+  const isV6 = pool !== undefined && familyOf(pool.address) === 'ipv6'
+  const [least, most, usual] = isV6 ? [116, 128, 122] : [20, 32, 26]
+  // 0 is how the API writes that none is given.
+  const size = blockSize === undefined || blockSize === 0 ? usual : blockSize
+  const hasIpip = ipipMode !== undefined && ipipMode !== 'Never'
+  const hasVxlan = vxlanMode !== undefined && vxlanMode !== 'Never'
+  const sized = ['spec', 'blockSize']
+  return [
+    ...selectorErrors(['spec', 'nodeSelector'], nodeSelector),
+    ...(size < least || size > most ? [invalid(sized, blockSize, `must be ${least} to ${most}`)] : []),
+    ...(pool && size <= most && pool.length > size
+      ? [invalid(['spec', 'cidr'], cidr, `must hold a block of /${size}`)]
+      : []),
+    ...(hasIpip && hasVxlan
+      ? [invalid(['spec', 'vxlanMode'], vxlanMode, `must be Never beside ipipMode ${ipipMode}`)]
+      : []),
+    ...(hasIpip && isV6 ? [invalid(['spec', 'ipipMode'], ipipMode, 'must be Never in a pool of IPv6')] : []),
+  ]
 }
 
 function policyErrors(spec: PolicySpec): readonly FieldError[] {

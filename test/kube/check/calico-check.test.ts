@@ -27,6 +27,11 @@ describe("values that Calico's API server refuses", () => {
     ['GlobalNetworkPolicy', 'selector: "app = x"', 'spec.selector: must be a selector such as'],
     ['GlobalNetworkPolicy', ingress('source: {notSelector: "has("}'), 'source.notSelector: must be a selector such as'],
     ['IPPool', 'cidr: 10.244.0.0/16, nodeSelector: "a =="', 'spec.nodeSelector: must be a selector such as'],
+    ['IPPool', 'cidr: 10.244.0.0/16, blockSize: 19', 'spec.blockSize: must be 20 to 32'],
+    ['IPPool', 'cidr: "fd00::/64", blockSize: 64', 'spec.blockSize: must be 116 to 128'],
+    ['IPPool', 'cidr: 10.244.0.0/28', 'spec.cidr: must hold a block of /26'],
+    ['IPPool', 'cidr: 10.244.0.0/16, ipipMode: Always, vxlanMode: Always', 'spec.vxlanMode: must be Never beside'],
+    ['IPPool', 'cidr: "fd00::/64", ipipMode: Always', 'spec.ipipMode: must be Never in a pool of IPv6'],
     ['BGPPeer', 'peerSelector: "all("', 'spec.peerSelector: must be a selector such as'],
     ['GlobalNetworkSet', 'nets: [10.0.0.0/8, 1.2.3.4/40]', 'spec.nets[1]: must be a CIDR block'],
     ['HostEndpoint', 'node: a, interfaceName: eth0, expectedIPs: [x]', 'spec.expectedIPs[0]: must be an address'],
@@ -49,5 +54,13 @@ describe("values that Calico's API server refuses", () => {
     ingress('notProtocol: UDPLite'),
   ])('nothing is wrong with {%s}', (spec) => {
     expect(problemsOf('GlobalNetworkPolicy', spec)).toEqual([])
+  })
+
+  test.each([
+    'cidr: 10.244.0.0/26, blockSize: 0, ipipMode: CrossSubnet, vxlanMode: Never',
+    'cidr: 10.244.0.0/29, blockSize: 29, vxlanMode: Always',
+    'cidr: "fd00::/112", blockSize: 116, vxlanMode: CrossSubnet',
+  ])('nor with a pool {%s}', (spec) => {
+    expect(problemsOf('IPPool', spec)).toEqual([])
   })
 })
