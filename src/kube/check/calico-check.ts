@@ -12,7 +12,10 @@ type Checks = { readonly [K in CalicoKind]?: (spec: CalicoKinds[K]['spec']) => r
 /** What calicoctl and Calico's API server refuse beyond types (libcalico-go/lib/validator/v3). */
 const checks: Checks = {
   IPPool: poolErrors,
-  BGPPeer: (spec) => (['nodeSelector', 'peerSelector'] as const).flatMap((f) => selectorErrors(['spec', f], spec[f])),
+  BGPPeer: (spec) => [
+    ...(['nodeSelector', 'peerSelector'] as const).flatMap((f) => selectorErrors(['spec', f], spec[f])),
+    ...peerErrors(['spec', 'peerIP'], spec.peerIP ?? ''),
+  ],
   NetworkPolicy: policyErrors,
   GlobalNetworkPolicy: policyErrors,
   NetworkSet: ({ nets }) => netErrors(['spec', 'nets'], nets),
@@ -40,6 +43,12 @@ export function checkCalico(checking: Checking): void {
       }
     }
   }
+}
+
+/** An address, with a port after a colon if wanted; that of IPv6 then stands in brackets. */
+function peerErrors(path: FieldPath, peer: string): readonly FieldError[] {
+  const [, v6, v4] = /^(?:\[(.*)\]|([^:]*)):\d{1,5}$/.exec(peer) ?? []
+  return peer === '' || parseIp(v6 ?? v4 ?? peer) ? [] : [invalid(path, peer, 'must be an address, or address:port')]
 }
 
 function poolErrors({ cidr, blockSize, ipipMode, vxlanMode, nodeSelector }: IpPool['spec']): readonly FieldError[] {

@@ -32,6 +32,7 @@ describe("values that Calico's API server refuses", () => {
     ['IPPool', 'cidr: 10.244.0.0/28', 'spec.cidr: must hold a block of /26'],
     ['IPPool', 'cidr: 10.244.0.0/16, ipipMode: Always, vxlanMode: Always', 'spec.vxlanMode: must be Never beside'],
     ['IPPool', 'cidr: "fd00::/64", ipipMode: Always', 'spec.ipipMode: must be Never in a pool of IPv6'],
+    ['BGPPeer', 'peerIP: 300.1.1.1', 'spec.peerIP: must be an address, or address:port'],
     ['BGPPeer', 'peerSelector: "all("', 'spec.peerSelector: must be a selector such as'],
     ['GlobalNetworkSet', 'nets: [10.0.0.0/8, 1.2.3.4/40]', 'spec.nets[1]: must be a CIDR block'],
     ['HostEndpoint', 'node: a, interfaceName: eth0, expectedIPs: [x]', 'spec.expectedIPs[0]: must be an address'],
@@ -62,5 +63,9 @@ describe("values that Calico's API server refuses", () => {
     'cidr: "fd00::/112", blockSize: 116, vxlanMode: CrossSubnet',
   ])('nor with a pool {%s}', (spec) => {
     expect(problemsOf('IPPool', spec)).toEqual([])
+  })
+
+  test.each(['10.0.0.1', '10.0.0.1:1790', 'fd00::1', '[fd00::1]:179'])('nor with the peer %s', (peer) => {
+    expect(problemsOf('BGPPeer', `peerIP: '${peer}'`)).toEqual([])
   })
 })
