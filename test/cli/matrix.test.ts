@@ -193,6 +193,14 @@ spec: { podSelector: {}, policyTypes: [Egress], egress: [{ to: [{ ipBlock: { cid
     expect(out.split('\n')).toHaveLength(2)
   })
 
+  test('what --apply puts over the input is what --compare tells of, also against the input itself', async () => {
+    const files = { 'shop.yaml': shop, 'change.yaml': policies }
+    const argv = ['matrix', '-f', 'shop.yaml', '--compare', 'shop.yaml', '--apply', 'change.yaml']
+    const { status, out } = await runWith(files, argv)
+    expect(status).toBe(1)
+    expect(out).toContain('- unreachable')
+  })
+
   test('--compare with the same says that nothing differs, and exits with 0', async () => {
     const { status, out } = await matrix(shop + allow('cart', 'web', 7070), '--compare', 'other.yaml')
     expect({ status, out }).toEqual({ status: 0, out: 'nothing differs\n' })

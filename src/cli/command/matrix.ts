@@ -33,7 +33,8 @@ const formats = ['text', 'csv', 'json', 'md', 'html'] as const
 export function runMatrix(args: MatrixCommand, io: Io): ExitCode {
   const wrong = wrongArgument(args)
   if (wrong !== undefined) return refuse(wrong, io)
-  const found = matrixOf(args.filename, args, io)
+  // What is applied makes the difference: over both sides it would hide itself.
+  const found = matrixOf(args.filename, args.compare.length === 0 ? args : { ...args, apply: [] }, io)
   if (!found) return 2
   if (isEndProblem(found)) return refuse(found.problem, io)
   if (args.compare.length === 0) {
