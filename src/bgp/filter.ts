@@ -64,7 +64,6 @@ export type Condition =
 export type RouteSource = 'direct' | 'static' | 'kernel' | 'bgp'
 
 export const acceptAll: Filter = [{ kind: 'accept' }]
-export const rejectAll: Filter = [{ kind: 'reject' }]
 
 /** Whether the outcome can differ between prefixes with the same attributes. */
 export const readsPrefix = (filter: Filter): boolean => filter.some(statementReadsPrefix)

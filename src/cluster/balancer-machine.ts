@@ -3,18 +3,19 @@ import { emptyRuleset } from '../artefact/iptables/rule.ts'
 import { type DeviceName, deviceName, type Link } from '../artefact/link.ts'
 import { type Address, addToNetns, type NetnsState } from '../artefact/netns.ts'
 import type { Route, RoutingRule } from '../artefact/route.ts'
+import { lazy } from '../cni/lazy.ts'
 import { type Family, families, familyOf, type Ip } from '../net/ip.ts'
 import { stableMac } from '../net/mac.ts'
 import { anyPrefix, hostPrefix, prefixContains } from '../net/prefix.ts'
 import type { Balancer, Target, Vip } from './balancer-plan.ts'
 import { balancerRules, type MarkOf } from './balancer-rules.ts'
-import { balancerNetns, type Machine, memoize } from './machine.ts'
+import { balancerNetns, type Machine } from './machine.ts'
 import type { UnderlayPlan } from './underlay.ts'
 import { card, defaultRoutes, loopbackOnly, onSegment, unicast } from './underlay-stations.ts'
 
 /** A load balancer as a namespace: addresses, marks and routes that any Linux box could have. */
 export function balancerMachine(balancer: Balancer, plan: UnderlayPlan): Machine {
-  const state = memoize(() => balancerState(balancer, plan))
+  const state = lazy(() => balancerState(balancer, plan))
   return { id: balancerNetns(balancer.name), kind: 'load-balancer', name: balancer.name, state }
 }
 

@@ -1,3 +1,4 @@
+import { lazy } from '../cni/lazy.ts'
 import { endpointNodes } from '../controllers/endpoint-nodes.ts'
 import { loadBalancerNetworks } from '../controllers/load-balancers.ts'
 import type { Underlay, UnderlayLoadBalancer } from '../kube/objects/kubehop.ts'
@@ -8,7 +9,6 @@ import { familyOf, type Ip, ipAt, ipToBigInt, parseIp } from '../net/ip.ts'
 import { isTransportProtocol, type TransportProtocol } from '../net/port.ts'
 import { hostPrefix, lastAddress, nthAddress, type Prefix, parsePrefix, prefixContains } from '../net/prefix.ts'
 import type { AgentProblem } from './build.ts'
-import { memoize } from './machine.ts'
 import { internalIps, type UnderlayPlan } from './underlay.ts'
 
 /** A cloud's load balancer: stands on the nodes' segments and spreads what comes for its addresses over nodes. */
@@ -126,7 +126,7 @@ function vipOf({ service, ingress, ip }: AddressedClaim, mode: BalancerMode, obj
     mode: ingress.ipMode === 'Proxy' || nameOnly !== undefined ? 'proxy' : mode,
     service,
     listeners: (service.spec.ports ?? []).flatMap(listenerOf),
-    spread: memoize(() => spreadOf(service, ip, objects)),
+    spread: lazy(() => spreadOf(service, ip, objects)),
   }
 }
 

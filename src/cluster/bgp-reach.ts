@@ -1,12 +1,13 @@
 import { addToNetns } from '../artefact/netns.ts'
 import type { ConnectFailure } from '../bgp/network.ts'
+import { lazy } from '../cni/lazy.ts'
 import type { ObjectReader } from '../kube/store.ts'
 import type { Chance } from '../linux/chance.ts'
 import type { DropEvent } from '../linux/event.ts'
 import type { Ip } from '../net/ip.ts'
 import { tcpFlag } from '../packet/packet.ts'
 import { type Network, type Visit, World } from './loop.ts'
-import { Cabling, type Machine, memoize, nodeNetns } from './machine.ts'
+import { Cabling, type Machine, nodeNetns } from './machine.ts'
 import { applyNodeStates } from './node-state.ts'
 import type { UnderlayPlan } from './underlay.ts'
 import { bareNode, underlayMachines } from './underlay-machines.ts'
@@ -33,7 +34,7 @@ export function speakerReach(objects: ObjectReader, underlay: UnderlayPlan): Rea
       if (!special.has(node.name)) grounds.set(node.name, before === undefined ? name : `${before} ${name}`)
     }
   const groundOf = (node: string): string => grounds.get(node) ?? `node ${node}`
-  const owners = memoize(
+  const owners = lazy(
     () =>
       new Map(underlay.segments.flatMap((s) => s.nodes.flatMap((n) => n.addresses.map((a) => [a, n.name] as const)))),
   )
@@ -48,7 +49,7 @@ export function speakerReach(objects: ObjectReader, underlay: UnderlayPlan): Rea
 function bareNetwork(objects: ObjectReader, underlay: UnderlayPlan, port: number): Network {
   const under = underlayMachines(underlay, [])
   const nodes = objects.list('Node').map(({ metadata: { name } }): Machine => {
-    const state = memoize(() => {
+    const state = lazy(() => {
       const bare = addToNetns(bareNode(name, underlay), {
         sockets: [{ protocol: 'tcp', address: undefined, port, owner: 'bird' }],
       })

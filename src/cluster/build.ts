@@ -8,6 +8,7 @@ import type { Route } from '../artefact/route.ts'
 import type { Convergence } from '../bgp/converge.ts'
 import { birdRoutes } from '../cni/calico/bgp/routing.ts'
 import { renderPodNetwork } from '../cni/calico.ts'
+import { lazy } from '../cni/lazy.ts'
 import type { CniResult, FabricRoute, PodWiring } from '../cni/result.ts'
 import { nodeSockets, uniqueSockets } from '../cni/sockets.ts'
 import type { ObjectRef } from '../kube/objects/meta.ts'
@@ -25,7 +26,7 @@ import { speakerReach } from './bgp-reach.ts'
 import type { Cluster } from './cluster.ts'
 import { flanneld } from './flanneld.ts'
 import type { Network } from './loop.ts'
-import { Cabling, hostNetns, type Machine, memoize, type NetnsId, nodeNetns, podNetns, type Wire } from './machine.ts'
+import { Cabling, hostNetns, type Machine, type NetnsId, nodeNetns, podNetns, type Wire } from './machine.ts'
 import { ipvsAdditions, type NodeProxy, nodeProxy } from './node-proxy.ts'
 import { applyNodeStates, nodeStateProblems } from './node-state.ts'
 import { routerSpeakers } from './router-speakers.ts'
@@ -139,7 +140,7 @@ function network(
 
 function nodeMachine(node: Node, context: BuildContext): Machine {
   const { name } = node.metadata
-  const state = memoize(() => nodeState(node, context))
+  const state = lazy(() => nodeState(node, context))
   const tunnels = context.cni.nodes.get(name)?.tunnels ?? []
   const processes = tunnels.map((tunnel) =>
     flanneld(tunnel, () => state().addresses.find((a) => a.dev === tunnel.device)?.ip),

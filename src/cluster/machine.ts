@@ -62,11 +62,3 @@ export class Cabling {
 }
 
 const key = (port: Port): string => `${port.netns} ${port.device}`
-
-export function memoize<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined
-  return () => {
-    made ??= { value: make() }
-    return made.value
-  }
-}

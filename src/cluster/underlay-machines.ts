@@ -3,6 +3,7 @@ import type { Address, ListeningSocket, NetnsState } from '../artefact/netns.ts'
 import { addToNetns } from '../artefact/netns.ts'
 import type { Route } from '../artefact/route.ts'
 import { bgpPort } from '../bgp/speaker.ts'
+import { lazy } from '../cni/lazy.ts'
 import type { Uplink } from '../cni/result.ts'
 import { familyOf, type Ip } from '../net/ip.ts'
 import { stableMac } from '../net/mac.ts'
@@ -13,7 +14,6 @@ import {
   balancerNetns,
   hostNetns,
   type Machine,
-  memoize,
   type NetnsId,
   nodeNetns,
   type Port,
@@ -95,7 +95,7 @@ function switchMachine(segment: Segment, plan: UnderlayPlan): Machine {
       kind: { kind: 'physical' },
     }),
   )
-  const state = memoize((): NetnsState => {
+  const state = lazy((): NetnsState => {
     const base = addToNetns(loopbackOnly, {
       links: [
         {
@@ -119,7 +119,7 @@ function routerMachine(
   targets: readonly OutsideTarget[],
   learned: LearnedRoutes,
 ): Machine {
-  const state = memoize(() => {
+  const state = lazy(() => {
     const ports = router.ports.map((p, i) => ({
       ...p,
       device: deviceName(`eth${i}`),
@@ -165,7 +165,7 @@ function balancerRoutes(router: Router, plan: UnderlayPlan): Router['routes'] {
 }
 
 function hostMachine(host: Host, plan: UnderlayPlan, targets: readonly OutsideTarget[]): Machine {
-  const state = memoize(() => {
+  const state = lazy(() => {
     const segment = plan.segments.find((s) => s.name === host.segment)
     const dev = deviceName('eth0')
     const extra = targets.flatMap((t) => (t.ip && !host.addresses.includes(t.ip) ? [t.ip] : []))

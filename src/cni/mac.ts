@@ -1,12 +1,5 @@
-import { createHash } from 'node:crypto'
 import { type Ip, ipOctets } from '../net/ip.ts'
 import { type Mac, macAt } from '../net/mac.ts'
-
-/** Kernels and flanneld draw MACs at random; here they follow from `seed`. Locally administered, unicast (IEEE 802). */
-export function stableMac(seed: string): Mac {
-  const [first = 0, ...rest] = createHash('sha256').update(seed).digest().subarray(0, 6)
-  return macAt([(first & 0xfc) | 0x02, ...rest])
-}
 
 /** Bridge plugin up to v0.6.0 (pkg/utils/hwaddr): 0a:58 and the four bytes of an IPv4 address. */
 export const cniMac = (ip: Ip): Mac => macAt([0x0a, 0x58, ...ipOctets(ip).slice(-4)])

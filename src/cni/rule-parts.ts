@@ -1,6 +1,5 @@
 import type { IptablesEdit } from '../artefact/iptables/edit.ts'
 import type { MaskedValue, Match, Negatable, PortRange, Rule, TableName, Target } from '../artefact/iptables/rule.ts'
-import type { Origin } from '../artefact/origin.ts'
 import type { TransportProtocol } from '../net/port.ts'
 
 /** A rule from its parts; what is left out matches everything. */
@@ -23,8 +22,6 @@ export const accept: Target = { kind: 'accept' }
 export const returns: Target = { kind: 'return' }
 export const masquerade: Target = { kind: 'masquerade' }
 export const jump = (chain: string): Target => ({ kind: 'jump', chain })
-
-export const withOrigin = (r: Rule, origin: Origin): Rule => ({ ...r, origin })
 
 /** A chain made or emptied, and filled with these rules in order. */
 export const fillChain = (table: TableName, chain: string, rules: readonly Rule[]): readonly IptablesEdit[] => [

@@ -9,13 +9,3 @@ function formatStep(step: string | number, first: boolean): string {
   if (!/^[A-Za-z_$][\w$-]*$/.test(step)) return `[${JSON.stringify(step)}]`
   return first ? step : `.${step}`
 }
-
-/** The value at a path; undefined where there is none. */
-export function valueAt(root: unknown, path: FieldPath): unknown {
-  let value = root
-  for (const step of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined
-    value = (value as Readonly<Record<string | number, unknown>>)[step]
-  }
-  return value
-}

@@ -11,9 +11,6 @@ export const isDns1123Label = (text: string): boolean => text.length <= 63 && la
 export const isDns1035Label = (text: string): boolean => text.length <= 63 && label1035.test(text)
 export const isDns1123Subdomain = (text: string): boolean => text.length <= 253 && subdomain1123.test(text)
 
-/** Names of custom resources and of RBAC objects (`system:node`): anything that can stand in a URL path. */
-export const isPathSegment = (text: string): boolean => text !== '.' && text !== '..' && !/[/%]/.test(text)
-
 /** A label or annotation key: an optional DNS prefix, then at most 63 of letters, digits, `-`, `_`, `.`. */
 export function isQualifiedName(text: string): boolean {
   const slash = text.indexOf('/')
@@ -23,7 +20,3 @@ export function isQualifiedName(text: string): boolean {
 }
 
 export const isLabelValue = (text: string): boolean => text === '' || (text.length <= 63 && qualifiedPart.test(text))
-
-/** A port name (IANA service name, RFC 6335): at most 15, with a letter in it, and no two hyphens in a row. */
-export const isPortName = (text: string): boolean =>
-  text.length <= 15 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(text) && /[a-z]/.test(text) && !text.includes('--')

@@ -48,8 +48,6 @@ export function difference(a: Bitset, b: Bitset): Bitset {
   return rest
 }
 
-export const isEmptySet = (set: Bitset): boolean => set.every((word) => word === 0)
-
 /** The members, in order. */
 export function* members(set: Bitset): Generator<number> {
   for (let w = 0; w < set.length; w++) {

@@ -1,4 +1,4 @@
-import { hostNetns, type NetnsId, nodeNetns, podNetns } from '../cluster/machine.ts'
+import { type NetnsId, nodeNetns, podNetns } from '../cluster/machine.ts'
 import { internalIps } from '../cluster/underlay.ts'
 import { nearestNames } from '../kube/nearest-names.ts'
 import type { Pod } from '../kube/objects/pod.ts'
@@ -244,5 +244,3 @@ export const netnsOfPod = (pod: Pod): NetnsId | undefined => {
   if (pod.spec.hostNetwork) return pod.spec.nodeName === undefined ? undefined : nodeNetns(pod.spec.nodeName)
   return podNetns(pod.metadata.namespace ?? 'default', pod.metadata.name)
 }
-
-export const outsideHost = (name: string): NetnsId => hostNetns(name)

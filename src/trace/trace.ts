@@ -1,7 +1,6 @@
 import type { Origin } from '../artefact/origin.ts'
 import type { NetnsId } from '../cluster/machine.ts'
 import type { ClusterEvent } from '../cluster/process.ts'
-import type { DropReason } from '../linux/event.ts'
 import type { Hook } from '../linux/netfilter/hook.ts'
 import type { Ip } from '../net/ip.ts'
 import type { Protocol } from '../net/port.ts'
@@ -224,6 +223,3 @@ export interface Note {
   readonly code: string
   readonly message: string
 }
-
-/** A drop as the kernel told it. */
-export type KernelDrop = DropReason
